@@ -1,0 +1,52 @@
+//! Problem details (RFC 9457) on every error, over NATS as over HTTP.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{RejectReason, RequestId};
+
+/// Why a command was refused, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Problem {
+    /// Stable URI of the kind of problem: `urn:bpb:problem:<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub code: RejectReason,
+    /// Stable number of `code`.
+    pub number: u16,
+    /// What happened this time and how to mend it; for humans.
+    pub detail: String,
+    /// Whether the same bytes may succeed later.
+    pub retryable: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<RequestId>,
+    /// JSON path of the offending field, such as `max_total.amount`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}
+
+impl Problem {
+    pub fn new(code: RejectReason, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:bpb:problem:{}", code.label()),
+            code,
+            number: code.number(),
+            detail: detail.into(),
+            retryable: code.is_transient(),
+            request_id: None,
+            field: None,
+        }
+    }
+
+    #[must_use]
+    pub fn with_request(mut self, request: RequestId) -> Self {
+        self.request_id = Some(request);
+        self
+    }
+
+    #[must_use]
+    pub fn with_field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+}

@@ -1,0 +1,244 @@
+//! Every NATS subject of the product, built and parsed only here.
+
+use crate::id::{CustomerId, PartnerId, ProviderId, RequestId};
+
+/// Partition token of reply subjects until the broker is partitioned.
+pub const PARTITION: &str = "0";
+
+/// Purchase commands, also the endpoint names of the micro service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PurchaseOperation {
+    Create,
+    Update,
+    Cancel,
+    AcceptQuote,
+    Get,
+    List,
+}
+
+impl PurchaseOperation {
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Update, Self::Cancel, Self::AcceptQuote, Self::Get, Self::List];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Cancel => "cancel",
+            Self::AcceptQuote => "accept_quote",
+            Self::Get => "get",
+            Self::List => "list",
+        }
+    }
+
+    pub fn parse(token: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|op| op.label() == token)
+    }
+}
+
+/// Commands to a partner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PartnerOperation {
+    Reserve,
+    Release,
+    Place,
+    Cancel,
+    Lookup,
+}
+
+impl PartnerOperation {
+    pub const ALL: [Self; 5] =
+        [Self::Reserve, Self::Release, Self::Place, Self::Cancel, Self::Lookup];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Reserve => "reserve",
+            Self::Release => "release",
+            Self::Place => "place",
+            Self::Cancel => "cancel",
+            Self::Lookup => "lookup",
+        }
+    }
+
+    pub fn parse(token: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|op| op.label() == token)
+    }
+}
+
+/// Commands to a payment provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PaymentOperation {
+    Authorize,
+    Capture,
+    Void,
+    Refund,
+    Lookup,
+}
+
+impl PaymentOperation {
+    pub const ALL: [Self; 5] =
+        [Self::Authorize, Self::Capture, Self::Void, Self::Refund, Self::Lookup];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Authorize => "authorize",
+            Self::Capture => "capture",
+            Self::Void => "void",
+            Self::Refund => "refund",
+            Self::Lookup => "lookup",
+        }
+    }
+
+    pub fn parse(token: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|op| op.label() == token)
+    }
+}
+
+/// `purchase.<operation>.<customer_id>`: a command through JetStream.
+pub fn purchase_command(op: PurchaseOperation, customer: &CustomerId) -> String {
+    format!("purchase.{}.{customer}", op.label())
+}
+
+/// `purchase.api.<operation>.<customer_id>`: the same through the micro service.
+pub fn purchase_api(op: PurchaseOperation, customer: &CustomerId) -> String {
+    format!("purchase.api.{}.{customer}", op.label())
+}
+
+/// Endpoint subject of the micro service for one operation, all customers.
+pub fn purchase_api_endpoint(op: PurchaseOperation) -> String {
+    format!("purchase.api.{}.*", op.label())
+}
+
+/// Operation and principal of `purchase.<op>.<customer>` or `purchase.api.<op>.<customer>`.
+pub fn parse_purchase(subject: &str) -> Option<(PurchaseOperation, CustomerId)> {
+    let rest = subject.strip_prefix("purchase.")?;
+    let rest = rest.strip_prefix("api.").unwrap_or(rest);
+    let (op, customer) = rest.split_once('.')?;
+    Some((PurchaseOperation::parse(op)?, CustomerId::parse(customer).ok()?))
+}
+
+/// `purchase.event.<customer_id>.<request_id>.<event>`
+pub fn purchase_event(customer: &CustomerId, request: RequestId, event: &str) -> String {
+    format!("purchase.event.{customer}.{request}.{event}")
+}
+
+/// `partner.<partner_id>.quote`: questions to a live partner (core NATS).
+pub fn partner_quote(partner: &PartnerId) -> String {
+    format!("partner.{partner}.quote")
+}
+
+/// `partner.<partner_id>.quote_queued`: the same through JetStream, for queued partners.
+pub fn partner_quote_queued(partner: &PartnerId) -> String {
+    format!("partner.{partner}.quote_queued")
+}
+
+/// `partner.<partner_id>.<operation>`
+pub fn partner_command(partner: &PartnerId, op: PartnerOperation) -> String {
+    format!("partner.{partner}.{}", op.label())
+}
+
+/// What a partner answers about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PartnerReplyKind {
+    Quote,
+    QuoteQueued,
+    Command(PartnerOperation),
+    Notice,
+}
+
+impl PartnerReplyKind {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Quote => "quote",
+            Self::QuoteQueued => "quote_queued",
+            Self::Command(op) => op.label(),
+            Self::Notice => "notice",
+        }
+    }
+
+    fn parse(token: &str) -> Option<Self> {
+        match token {
+            "quote" => Some(Self::Quote),
+            "quote_queued" => Some(Self::QuoteQueued),
+            "notice" => Some(Self::Notice),
+            other => PartnerOperation::parse(other).map(Self::Command),
+        }
+    }
+}
+
+/// `partner.<partner_id>.reply.<partition>.<kind>`: where that partner answers.
+pub fn partner_reply(partner: &PartnerId, kind: PartnerReplyKind) -> String {
+    format!("partner.{partner}.reply.{PARTITION}.{}", kind.label())
+}
+
+/// Live quote answers of all partners to this partition.
+pub fn partner_quote_replies() -> String {
+    format!("partner.*.reply.{PARTITION}.quote")
+}
+
+/// The speaking partner and the kind of its message. The subject is the proof of who speaks.
+pub fn parse_partner_reply(subject: &str) -> Option<(PartnerId, PartnerReplyKind)> {
+    let mut tokens = subject.split('.');
+    if tokens.next()? != "partner" {
+        return None;
+    }
+    let partner = PartnerId::parse(tokens.next()?).ok()?;
+    if tokens.next()? != "reply" || tokens.next()? != PARTITION {
+        return None;
+    }
+    let kind = PartnerReplyKind::parse(tokens.next()?)?;
+    tokens.next().is_none().then_some((partner, kind))
+}
+
+/// The partner and operation of `partner.<id>.<operation>`.
+pub fn parse_partner_command(subject: &str) -> Option<(PartnerId, PartnerOperation)> {
+    let (partner, op) = subject.strip_prefix("partner.")?.split_once('.')?;
+    Some((PartnerId::parse(partner).ok()?, PartnerOperation::parse(op)?))
+}
+
+/// The partner of `partner.<id>.quote` or `partner.<id>.quote_queued`.
+pub fn parse_partner_quote(subject: &str) -> Option<PartnerId> {
+    let (partner, kind) = subject.strip_prefix("partner.")?.split_once('.')?;
+    matches!(kind, "quote" | "quote_queued").then(|| PartnerId::parse(partner).ok()).flatten()
+}
+
+/// `payment.<provider>.<operation>`
+pub fn payment_command(provider: &ProviderId, op: PaymentOperation) -> String {
+    format!("payment.{provider}.{}", op.label())
+}
+
+/// The provider and operation of `payment.<provider>.<operation>`.
+pub fn parse_payment_command(subject: &str) -> Option<(ProviderId, PaymentOperation)> {
+    let (provider, op) = subject.strip_prefix("payment.")?.split_once('.')?;
+    Some((ProviderId::parse(provider).ok()?, PaymentOperation::parse(op)?))
+}
+
+/// `payment.<provider>.reply.<partition>.<operation>`
+pub fn payment_reply(provider: &ProviderId, op: PaymentOperation) -> String {
+    format!("payment.{provider}.reply.{PARTITION}.{}", op.label())
+}
+
+/// The speaking provider and the operation it answers.
+pub fn parse_payment_reply(subject: &str) -> Option<(ProviderId, PaymentOperation)> {
+    let (provider, rest) = subject.strip_prefix("payment.")?.split_once(".reply.")?;
+    let (partition, op) = rest.split_once('.')?;
+    if partition != PARTITION {
+        return None;
+    }
+    Some((ProviderId::parse(provider).ok()?, PaymentOperation::parse(op)?))
+}
+
+/// `notify.<customer_id>.<outcome>`
+pub fn notification(customer: &CustomerId, outcome: &str) -> String {
+    format!("notify.{customer}.{outcome}")
+}
+
+/// `dead_letter.<stream>`
+pub fn dead_letter(stream: &str) -> String {
+    format!("dead_letter.{stream}")
+}
+
+/// `sim.ledger.<partners|payments>.get`: ground truth of the simulator, for auditors only.
+pub fn sim_ledger(ledger: &str) -> String {
+    format!("sim.ledger.{ledger}.get")
+}
