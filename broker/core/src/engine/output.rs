@@ -1,0 +1,105 @@
+//! What the engine asks the shell to do.
+
+use schemas::id::CallId;
+use schemas::purchase::PurchaseStatus;
+use schemas::{Condition, Currency, Destination, Isbn13, RejectReason, RequestId, Timestamp};
+
+use super::input::{CommitToken, Origin};
+use crate::batch::Batch;
+use crate::partner::PartnerIndex;
+use crate::request::PurchaseRequest;
+use crate::row::Row;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Answer with [`super::input::Input::Loaded`].
+    Load(RequestId),
+    /// Answer with `Committed` or `Conflicted`; publish its outbox rows once durable.
+    Commit { token: CommitToken, batch: Box<Batch> },
+    /// Ask one partner, all questions of this turn in one message. Losing it costs a retry.
+    Ask { partner: PartnerIndex, questions: Vec<Question> },
+    /// Whatever waits for `origin` may be told now.
+    Done { origin: Origin, answer: Answer },
+    /// Answer with [`super::input::Input::Timers`]: all timers due up to `until`.
+    ScanTimers { until: Timestamp },
+    /// A fact for metrics and logs.
+    Observe(Fact),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub call: CallId,
+    pub isbn: Isbn13,
+    pub quantity: u8,
+    pub condition: Condition,
+    pub currency: Currency,
+    /// Zone only, without the address.
+    pub destination: Destination,
+    pub not_after: Timestamp,
+}
+
+/// Decided from durable state.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Applied now, or (replayed) before. The request as it stands.
+    Accepted { replayed: bool, request: Box<PurchaseRequest> },
+    /// Refused for good, or for now when the reason is transient.
+    Rejected { reason: RejectReason, detail: String },
+    /// A message of a partner or provider was taken in (applied, duplicate or late).
+    Taken,
+}
+
+/// Something worth counting.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    Transition {
+        request: RequestId,
+        event: &'static str,
+        rows: Vec<Row>,
+        from: Option<PurchaseStatus>,
+        to: PurchaseStatus,
+    },
+    Refused {
+        request: RequestId,
+        event: &'static str,
+        reason: RejectReason,
+    },
+    SweepStarted {
+        request: RequestId,
+        asked: usize,
+    },
+    SweepClosed {
+        request: RequestId,
+        took_ms: u64,
+        answered: usize,
+        asked: usize,
+    },
+    Quote {
+        partner: PartnerIndex,
+        outcome: CallOutcome,
+        took_ms: u64,
+    },
+    /// An answer nobody waits for any more.
+    LateQuote,
+    DuplicateQuote,
+    InvalidQuote {
+        partner: PartnerIndex,
+    },
+    CommitConflict {
+        request: RequestId,
+    },
+    /// An answer about a request that does not exist, or from somebody not concerned.
+    StrayAnswer {
+        request: RequestId,
+        reason: RejectReason,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CallOutcome {
+    Offer,
+    NoStock,
+    Refused,
+    TimedOut,
+    Down,
+}

@@ -1,0 +1,146 @@
+//! Everything that can happen to a purchase request after its creation.
+
+use schemas::id::{CommandId, OrderId, ReservationId};
+use schemas::purchase::Strategy;
+use schemas::subject::{PartnerOperation, PaymentOperation};
+use schemas::text::Text;
+use schemas::{Digest, Money, PartnerId, Timestamp};
+
+use crate::effect::AcceptToken;
+use crate::quote::Quote;
+use crate::timer::TimerKind;
+
+/// An input to [`crate::transition::transition`]. Stored whole in the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// The request may start searching.
+    Admitted,
+    SweepClosed(Conclusion),
+    /// An affordable offer of a queued partner, after its sweep had ended.
+    LateOffer(Quote),
+    Update(Update),
+    Cancel {
+        command: CommandId,
+    },
+    AcceptQuote {
+        command: CommandId,
+        token_digest: Digest,
+    },
+    Partner(PartnerAnswer),
+    Payment(PaymentAnswer),
+    Timer(TimerKind),
+    /// The outbox did not send a copy because its time had passed. Earlier copies may have left.
+    Lapsed {
+        attempt: u8,
+        operation: LapsedOperation,
+    },
+}
+
+/// What a finished sweep says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conclusion {
+    pub sweep: u32,
+    pub finding: Finding,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// At least one affordable quote; best first, at most as many as attempts are allowed.
+    Affordable(Vec<Quote>),
+    /// In stock somewhere, but not within the limit. The token accepts exactly this quote.
+    TooDear { best: Quote, token: AcceptToken },
+    /// Enough partners answered, and none has it.
+    NoStock,
+    /// Too few answers to say anything.
+    NoAnswer,
+}
+
+/// Absent fields stay as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    pub command: CommandId,
+    pub if_version: Option<u64>,
+    pub max_total: Option<Money>,
+    pub expires_at: Option<Timestamp>,
+    pub strategy: Option<Strategy>,
+}
+
+/// A partner's word on one attempt: an answer to a command, or a notice (no operation asked).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartnerAnswer {
+    pub partner: PartnerId,
+    pub attempt: u8,
+    /// `None` for an unasked notice.
+    pub operation: Option<PartnerOperation>,
+    pub outcome: PartnerOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartnerOutcome {
+    Reserved { id: ReservationId, valid_until: Timestamp },
+    Released,
+    Confirmed { order_id: OrderId, total: Money },
+    Canceled,
+    NotFound { final_for_key: bool },
+    Refused { reason: Text<200>, final_for_key: bool },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentAnswer {
+    pub attempt: u8,
+    pub operation: PaymentOperation,
+    pub outcome: PaymentOutcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PaymentOutcome {
+    Authorized { amount: Money, valid_until: Timestamp },
+    Declined,
+    ActionRequired { url: Text<300> },
+    Captured { amount: Money },
+    Voided,
+    Refunded,
+    NotFound { final_for_key: bool },
+    Failed,
+}
+
+/// Commands that carry `not_after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LapsedOperation {
+    Reserve,
+    Authorize,
+    Place,
+}
+
+impl Event {
+    /// Stable name for logs, metrics and golden tables.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::SweepClosed(_) => "sweep_closed",
+            Self::LateOffer(_) => "late_offer",
+            Self::Update(_) => "update",
+            Self::Cancel { .. } => "cancel",
+            Self::AcceptQuote { .. } => "accept_quote",
+            Self::Partner(_) => "partner",
+            Self::Payment(_) => "payment",
+            Self::Timer(_) => "timer",
+            Self::Lapsed { .. } => "lapsed",
+        }
+    }
+
+    /// The requester's id of this command, if it is one.
+    pub const fn command(&self) -> Option<&CommandId> {
+        match self {
+            Self::Update(update) => Some(&update.command),
+            Self::Cancel { command } | Self::AcceptQuote { command, .. } => Some(command),
+            Self::Admitted
+            | Self::SweepClosed(_)
+            | Self::LateOffer(_)
+            | Self::Partner(_)
+            | Self::Payment(_)
+            | Self::Timer(_)
+            | Self::Lapsed { .. } => None,
+        }
+    }
+}

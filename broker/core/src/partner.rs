@@ -1,0 +1,109 @@
+//! What the core may assume about each partner: the directory in domain terms.
+
+use std::collections::BTreeMap;
+
+use schemas::destination::Country;
+use schemas::directory::{LookupKind, Transport};
+use schemas::{Currency, Digest, DurationMs, PartnerId};
+
+/// Index of a partner in the directory in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartnerIndex(pub u16);
+
+/// One bookstore. See `schemas::directory::PartnerEntry` for the meaning of each field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartnerProfile {
+    pub id: PartnerId,
+    pub transport: Transport,
+    pub reservation: bool,
+    pub cancel: bool,
+    pub lookup: LookupKind,
+    pub settle: DurationMs,
+    pub key_first: bool,
+    pub fences_cancel: bool,
+    pub honours_not_after: bool,
+    pub response: DurationMs,
+    pub currencies: Vec<Currency>,
+    pub destinations: Vec<Country>,
+    pub in_flight_max: u32,
+}
+
+impl PartnerProfile {
+    /// The most cautious assumptions: for a partner that left the directory while an attempt with
+    /// it was open.
+    pub fn cautious(id: PartnerId) -> Self {
+        Self {
+            id,
+            transport: Transport::Live,
+            reservation: false,
+            cancel: false,
+            lookup: LookupKind::None,
+            settle: DurationMs::from_secs(120),
+            key_first: false,
+            fences_cancel: false,
+            honours_not_after: false,
+            response: DurationMs(1000),
+            currencies: Vec::new(),
+            destinations: Vec::new(),
+            in_flight_max: 1,
+        }
+    }
+
+    /// Whether asking it can lead to a purchase.
+    pub fn serves(&self, currency: Currency, country: Country) -> bool {
+        (self.currencies.is_empty() || self.currencies.contains(&currency))
+            && (self.destinations.is_empty() || self.destinations.contains(&country))
+    }
+}
+
+/// The partners in force, in the order of the file.
+#[derive(Debug, Clone, Default)]
+pub struct Partners {
+    profiles: Vec<PartnerProfile>,
+    by_id: BTreeMap<PartnerId, PartnerIndex>,
+    version: Option<Digest>,
+}
+
+impl Partners {
+    /// At most `schemas::directory::PARTNERS_MAX` profiles, ids unique (checked at the edge).
+    pub fn new(profiles: Vec<PartnerProfile>, version: Digest) -> Self {
+        let by_id = profiles
+            .iter()
+            .zip(0u16..)
+            .map(|(profile, index)| (profile.id.clone(), PartnerIndex(index)))
+            .collect();
+        Self { profiles, by_id, version: Some(version) }
+    }
+
+    pub fn version(&self) -> Digest {
+        self.version.unwrap_or_else(|| Digest::of(b""))
+    }
+
+    pub fn len(&self) -> usize {
+        self.profiles.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.profiles.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (PartnerIndex, &PartnerProfile)> {
+        (0u16..).map(PartnerIndex).zip(&self.profiles)
+    }
+
+    pub fn at(&self, index: PartnerIndex) -> &PartnerProfile {
+        &self.profiles[usize::from(index.0)]
+    }
+
+    pub fn index_of(&self, id: &PartnerId) -> Option<PartnerIndex> {
+        self.by_id.get(id).copied()
+    }
+
+    /// Its profile, or the most cautious one.
+    pub fn profile(&self, id: &PartnerId) -> std::borrow::Cow<'_, PartnerProfile> {
+        match self.index_of(id) {
+            Some(index) => std::borrow::Cow::Borrowed(self.at(index)),
+            None => std::borrow::Cow::Owned(PartnerProfile::cautious(id.clone())),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Every number that shapes a decision, with unit and reason.
+
+use schemas::DurationMs;
+
+use crate::partner::Partners;
+
+/// Knobs of the core. There is no `Default`: [`Policy::standard`] says the numbers aloud.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    pub partners: Partners,
+    /// Reserve + authorise + place must fit before `expires_at`, or nothing is bought.
+    pub placement_budget: DurationMs,
+    /// The last step alone: an order is not sent later than this before `expires_at`.
+    pub place_budget: DurationMs,
+    /// How far clocks of broker, partners and provider may disagree.
+    pub clock_margin: DurationMs,
+    /// A sweep ends at the latest after this.
+    pub sweep_hard_stop: DurationMs,
+    /// `balanced`: wait this long after the first affordable offer. Never restarted.
+    pub grace: DurationMs,
+    /// `balanced`: no grace when the best offer is this far below the limit, thousandths.
+    pub margin_permille: u16,
+    /// Share of eligible partners that must answer before "no stock" is believed, thousandths.
+    pub min_coverage_permille: u16,
+    /// Further sweeps after one without usable answers.
+    pub sweep_retries: u8,
+    pub sweep_retry_delay: DurationMs,
+    /// Further copies of an unanswered quote question within a sweep.
+    pub quote_retries: u8,
+    /// `watch`: time between sweeps.
+    pub watch_interval: DurationMs,
+    /// Attempts to buy per request.
+    pub attempts_max: u8,
+    pub reserve_timeout: DurationMs,
+    pub reservation_ttl: DurationMs,
+    pub authorize_timeout: DurationMs,
+    /// After `authorize_timeout` the provider is asked this often before the attempt is given up.
+    pub authorize_asks: u8,
+    /// How long the customer has to authenticate.
+    pub action_window: DurationMs,
+    /// No answer to an order within this: its outcome is unknown.
+    pub place_timeout: DurationMs,
+    /// An order may be accepted this long after it was decided, never beyond `expires_at`.
+    pub place_window: DurationMs,
+    /// Waiting times between look-ups of an unknown order; the last one repeats.
+    pub lookup_ladder: &'static [DurationMs],
+    /// Two "not found" this far apart, for partners whose look-up is only eventual.
+    pub absence_span: DurationMs,
+    /// An order unknown for longer than this becomes an incident.
+    pub human_after: DurationMs,
+    pub capture_timeout: DurationMs,
+    pub capture_tries: u8,
+    /// Waiting times between copies of an unanswered compensation; the last one repeats.
+    pub undo_ladder: &'static [DurationMs],
+    /// Copies of one compensation after which a human is told.
+    pub undo_incident_after: u8,
+    /// Commands remembered per request; more are refused.
+    pub commands_max: usize,
+    /// A request id may carry an instant at most this far in the past …
+    pub id_horizon: DurationMs,
+    /// … and at most this far in the future.
+    pub id_ahead: DurationMs,
+    /// Shortest and longest life of a request.
+    pub expiry_min: DurationMs,
+    pub expiry_max: DurationMs,
+}
+
+const LOOKUP_LADDER: &[DurationMs] = &[
+    DurationMs(500),
+    DurationMs(1000),
+    DurationMs(2000),
+    DurationMs(4000),
+    DurationMs(8000),
+    DurationMs(16_000),
+    DurationMs(30_000),
+];
+
+const UNDO_LADDER: &[DurationMs] = &[
+    DurationMs(1000),
+    DurationMs(2000),
+    DurationMs(5000),
+    DurationMs(15_000),
+    DurationMs(60_000),
+    DurationMs(300_000),
+];
+
+const DAY: u64 = 24 * 3600;
+
+impl Policy {
+    /// The numbers of the design, for the given partners.
+    pub fn standard(partners: Partners) -> Self {
+        Self {
+            partners,
+            placement_budget: DurationMs(2000),
+            place_budget: DurationMs(600),
+            clock_margin: DurationMs(500),
+            sweep_hard_stop: DurationMs(3000),
+            grace: DurationMs(200),
+            margin_permille: 125,
+            min_coverage_permille: 800,
+            sweep_retries: 1,
+            sweep_retry_delay: DurationMs(500),
+            quote_retries: 1,
+            watch_interval: DurationMs::from_secs(60),
+            attempts_max: 3,
+            reserve_timeout: DurationMs(1500),
+            reservation_ttl: DurationMs::from_secs(120),
+            authorize_timeout: DurationMs(2000),
+            authorize_asks: 3,
+            action_window: DurationMs::from_secs(300),
+            place_timeout: DurationMs(1000),
+            place_window: DurationMs(5000),
+            lookup_ladder: LOOKUP_LADDER,
+            absence_span: DurationMs::from_secs(30),
+            human_after: DurationMs::from_secs(15 * 60),
+            capture_timeout: DurationMs(2000),
+            capture_tries: 5,
+            undo_ladder: UNDO_LADDER,
+            undo_incident_after: 6,
+            commands_max: 64,
+            id_horizon: DurationMs::from_secs(120 * DAY),
+            id_ahead: DurationMs::from_secs(300),
+            expiry_min: DurationMs(1),
+            expiry_max: DurationMs::from_secs(90 * DAY),
+        }
+    }
+
+    /// The step of a ladder for the n-th wait (from 0); the last step repeats.
+    pub fn ladder(steps: &[DurationMs], n: u8) -> DurationMs {
+        let last = steps.len().saturating_sub(1);
+        steps.get(usize::from(n).min(last)).copied().unwrap_or(DurationMs::from_secs(30))
+    }
+}

@@ -1,0 +1,44 @@
+//! The decision receipt: why a sweep ended the way it did. Durable with the decision itself.
+
+use schemas::purchase::Strategy;
+use schemas::{Digest, Money, Timestamp};
+
+use crate::quote::Quote;
+
+/// What was decided, from what, under which limits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub sweep: u32,
+    pub decided_at: Timestamp,
+    pub strategy: Strategy,
+    /// Limit in force.
+    pub max_total: Money,
+    /// Eligible partners.
+    pub asked: u16,
+    /// Partners that answered with an offer or with "no stock".
+    pub answered: u16,
+    /// Version of the partner directory used.
+    pub directory: Digest,
+    pub verdict: Verdict,
+    /// Every usable quote, best first. With [`Verdict::Buy`] the first is the winner.
+    pub quotes: Vec<Quote>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Buy,
+    TooDear,
+    NoStock,
+    NoAnswer,
+}
+
+impl Receipt {
+    /// Answered share of the eligible partners, in thousandths.
+    pub fn coverage_permille(&self) -> u16 {
+        if self.asked == 0 {
+            return 0;
+        }
+        let permille = u32::from(self.answered) * 1000 / u32::from(self.asked);
+        u16::try_from(permille).unwrap_or(1000)
+    }
+}

@@ -1,0 +1,270 @@
+//! The purchase request: the aggregate that every transition reads and rewrites.
+
+use std::sync::Arc;
+
+use schemas::id::{OrderId, PaymentToken, ReservationId};
+use schemas::purchase::{Mode, PurchaseStatus, Strategy};
+use schemas::text::Text;
+use schemas::{
+    Condition, CustomerId, Destination, Digest, Isbn13, Money, PartnerId, RejectReason, RequestId,
+    Timestamp,
+};
+
+use crate::quote::Quote;
+use crate::timer::Timers;
+
+/// Number of changes applied to a request, from 1; the compare-and-set guard of every commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(pub u64);
+
+/// What the customer asked for; written once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    pub id: RequestId,
+    pub customer: CustomerId,
+    /// Digest of the submitted body; another body under the same id is a conflict.
+    pub digest: Digest,
+    pub isbn: Isbn13,
+    pub quantity: u8,
+    pub destination: Destination,
+    pub payment_token: PaymentToken,
+    pub condition: Condition,
+    pub mode: Mode,
+    pub rebuy: bool,
+    pub created_at: Timestamp,
+    /// Terms as first submitted; updates change [`PurchaseRequest::terms`].
+    pub terms: Terms,
+}
+
+/// The part of the order that updates may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    pub max_total: Money,
+    pub expires_at: Timestamp,
+    pub strategy: Strategy,
+}
+
+/// The head: small, rewritten by every transition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PurchaseRequest {
+    pub submission: Arc<Submission>,
+    pub version: Version,
+    pub terms: Terms,
+    pub status: Status,
+    /// The current attempt to buy, or the last one.
+    pub checkout: Option<Checkout>,
+    /// Compensations still without proof, in the order in which they run.
+    pub undo: Vec<Undo>,
+    pub cancel_requested: bool,
+    /// Number of the last sweep started, from 1.
+    pub sweep: u32,
+    /// Sweeps in a row that ended without a usable answer.
+    pub fruitless: u8,
+    /// Attempts begun so far.
+    pub attempts: u8,
+    /// Notifications sent so far; the next one has this number.
+    pub notified: u16,
+    /// Total of the best price the customer has been told, minor units.
+    pub told_best: Option<u64>,
+    pub incident: Option<Incident>,
+    pub timers: Timers,
+    /// Set once a resting `quoted`/`out_of_stock` request may no longer change.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// Canonical status, with what belongs to it.
+///
+/// ```text
+/// pending ─▶ searching ─▶ ordering ─▶ ordered
+///              │  ▲  ▲        │  (T16)    │ T21
+///       T5/T6  ▼  │T9 └───────┘           ▼
+///      quoted / out_of_stock        failed / canceled / expired
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    Pending,
+    Searching,
+    Quoted(Offered),
+    OutOfStock,
+    Ordering,
+    Ordered,
+    Expired,
+    Failed(RejectReason),
+    Canceled,
+}
+
+/// The offer that an accept_quote token names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Offered {
+    pub quote: Quote,
+    /// Digest of the token; the token itself is only in the notification.
+    pub token_digest: Digest,
+}
+
+/// One attempt: the saga reserve → authorise → place → capture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// From 1; part of every key of this attempt.
+    pub attempt: u8,
+    pub quote: Quote,
+    /// Next-best quotes, for a definite failure of this one.
+    pub runners_up: Vec<Quote>,
+    pub step: Step,
+    pub reservation: Option<Reservation>,
+    pub authorization: Option<Authorization>,
+    /// Durable before the order leaves: the point of no return.
+    pub intent: Option<PlacementIntent>,
+    pub order: Option<PlacedOrder>,
+}
+
+/// Where the saga stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    Reserving {
+        not_after: Timestamp,
+    },
+    Authorizing {
+        not_after: Timestamp,
+        asks: u8,
+    },
+    /// The customer must authenticate at `url` before `until`.
+    ActionRequired {
+        until: Timestamp,
+        url: Text<300>,
+    },
+    Placing,
+    PlacementUnknown(Unknown),
+    /// The order stands; the money is being taken.
+    Capturing {
+        tries: u8,
+    },
+    Completed,
+    /// Definitely not (or no longer) an order. Compensation may still be open in
+    /// [`PurchaseRequest::undo`].
+    Failed(RejectReason),
+}
+
+/// A placement without an answer, and how far we are in finding out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unknown {
+    pub since: Timestamp,
+    /// Look-ups (or copies of the order) sent so far.
+    pub asks: u8,
+    /// When the partner first said it knows nothing of the order, without a break since.
+    pub absent_since: Option<Timestamp>,
+    /// A fencing cancel is out: its answer decides.
+    pub fencing: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    pub id: ReservationId,
+    pub valid_until: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authorization {
+    pub amount: Money,
+    pub valid_until: Timestamp,
+}
+
+/// What we promised ourselves before sending the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlacementIntent {
+    /// Version of the request whose limit this order obeys.
+    pub version: Version,
+    pub price_cap: Money,
+    pub not_after: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacedOrder {
+    pub order_id: OrderId,
+    pub total: Money,
+}
+
+/// One compensation: durable, retried until its answer proves it done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undo {
+    pub kind: UndoKind,
+    pub attempt: u8,
+    pub partner: PartnerId,
+    /// Copies sent so far; 0 means it waits for the compensation before it.
+    pub tries: u8,
+    /// "Nothing found" is believed after this instant even from a receiver without tombstones:
+    /// the undone command's `not_after`, or the end of the hold.
+    pub lapses_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UndoKind {
+    CancelOrder,
+    Void,
+    Refund,
+    Release,
+}
+
+/// Something a human should look at. The request goes on being resolved meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incident {
+    /// No proof about an order within the time for machines.
+    PlacementUnknown,
+    /// An order turned up after we had proof that there was none.
+    LateOrder,
+    /// The partner confirmed above the cap it was given.
+    PriceAboveCap,
+    /// The order stands and the money could not be taken.
+    CaptureFailed,
+    /// A compensation is not getting through.
+    UndoStuck,
+}
+
+impl Status {
+    pub const fn kind(&self) -> PurchaseStatus {
+        match self {
+            Self::Pending => PurchaseStatus::Pending,
+            Self::Searching => PurchaseStatus::Searching,
+            Self::Quoted(_) => PurchaseStatus::Quoted,
+            Self::OutOfStock => PurchaseStatus::OutOfStock,
+            Self::Ordering => PurchaseStatus::Ordering,
+            Self::Ordered => PurchaseStatus::Ordered,
+            Self::Expired => PurchaseStatus::Expired,
+            Self::Failed(_) => PurchaseStatus::Failed,
+            Self::Canceled => PurchaseStatus::Canceled,
+        }
+    }
+}
+
+impl PurchaseRequest {
+    pub fn id(&self) -> RequestId {
+        self.submission.id
+    }
+
+    /// No order can come of it any more, unless a late proof turns up (T20).
+    pub fn is_closed(&self) -> bool {
+        match &self.status {
+            Status::Quoted(_) | Status::OutOfStock => self.closed_at.is_some(),
+            Status::Expired | Status::Failed(_) | Status::Canceled | Status::Ordered => true,
+            Status::Pending | Status::Searching | Status::Ordering => false,
+        }
+    }
+
+    /// The engine has something to do for it without any message arriving: it is kept in memory
+    /// and found again at start.
+    pub fn is_active(&self) -> bool {
+        let searching_or_ordering =
+            matches!(self.status, Status::Pending | Status::Searching | Status::Ordering);
+        let capturing = self
+            .checkout
+            .as_ref()
+            .is_some_and(|checkout| matches!(checkout.step, Step::Capturing { .. }));
+        searching_or_ordering || capturing || !self.undo.is_empty()
+    }
+
+    /// The placement intent of the current attempt is durable: an order may exist.
+    pub fn is_past_no_return(&self) -> bool {
+        self.checkout.as_ref().is_some_and(|checkout| {
+            checkout.intent.is_some() && !matches!(checkout.step, Step::Failed(_))
+        })
+    }
+}
