@@ -2,6 +2,8 @@
 
 use crate::id::{CustomerId, PartnerId, ProviderId, RequestId};
 
+pub mod filter;
+
 /// Partition token of reply subjects until the broker is partitioned.
 pub const PARTITION: &str = "0";
 

@@ -1,0 +1,109 @@
+//! Wildcard subjects: what streams capture and consumers filter. Operations are listed, never
+//! `>`-matched, where a neighbouring subject must stay out (a live quote must not enter a stream).
+
+use super::{
+    PARTITION, PartnerOperation, PartnerReplyKind, PaymentOperation, PurchaseOperation,
+    partner_command, partner_quote_queued, payment_command,
+};
+use crate::id::{PartnerId, ProviderId};
+
+/// `purchase.create.*`
+pub fn purchase_creates() -> String {
+    format!("purchase.{}.*", PurchaseOperation::Create.label())
+}
+
+/// `purchase.<update,cancel,accept_quote>.*`
+pub fn purchase_commands() -> Vec<String> {
+    use PurchaseOperation::{AcceptQuote, Cancel, Update};
+    [Update, Cancel, AcceptQuote].map(|op| format!("purchase.{}.*", op.label())).to_vec()
+}
+
+/// `purchase.event.>`
+pub fn purchase_events() -> String {
+    "purchase.event.>".to_owned()
+}
+
+/// `partner.*.quote_queued`
+pub fn partner_quotes_queued() -> String {
+    "partner.*.quote_queued".to_owned()
+}
+
+/// `partner.*.<operation>` for every operation.
+pub fn partner_commands() -> Vec<String> {
+    PartnerOperation::ALL.map(|op| format!("partner.*.{}", op.label())).to_vec()
+}
+
+/// `partner.<partner_id>.<operation>` for every operation.
+pub fn partner_commands_of(partner: &PartnerId) -> Vec<String> {
+    PartnerOperation::ALL.map(|op| partner_command(partner, op)).to_vec()
+}
+
+/// `partner.<partner_id>.quote_queued`
+pub fn partner_quotes_queued_of(partner: &PartnerId) -> String {
+    partner_quote_queued(partner)
+}
+
+/// `partner.*.reply.*.<kind>` for every kind that travels through a stream: all but `quote`.
+pub fn partner_replies() -> Vec<String> {
+    replies_in("*")
+}
+
+/// [`partner_replies`] of the partition that this broker serves.
+pub fn partner_replies_here() -> Vec<String> {
+    replies_in(PARTITION)
+}
+
+fn replies_in(partition: &str) -> Vec<String> {
+    let mut kinds = vec![PartnerReplyKind::QuoteQueued];
+    kinds.extend(PartnerOperation::ALL.map(PartnerReplyKind::Command));
+    kinds.push(PartnerReplyKind::Notice);
+    kinds.iter().map(|kind| format!("partner.*.reply.{partition}.{}", kind.label())).collect()
+}
+
+/// `payment.*.<operation>` for every operation.
+pub fn payment_commands() -> Vec<String> {
+    PaymentOperation::ALL.map(|op| format!("payment.*.{}", op.label())).to_vec()
+}
+
+/// `payment.<provider>.<operation>` for every operation.
+pub fn payment_commands_of(provider: &ProviderId) -> Vec<String> {
+    PaymentOperation::ALL.map(|op| payment_command(provider, op)).to_vec()
+}
+
+/// `payment.*.reply.*.<operation>` for every operation.
+pub fn payment_replies() -> Vec<String> {
+    payment_replies_in("*")
+}
+
+/// [`payment_replies`] of the partition that this broker serves.
+pub fn payment_replies_here() -> Vec<String> {
+    payment_replies_in(PARTITION)
+}
+
+fn payment_replies_in(partition: &str) -> Vec<String> {
+    PaymentOperation::ALL.map(|op| format!("payment.*.reply.{partition}.{}", op.label())).to_vec()
+}
+
+/// `notify.>`
+pub fn notifications() -> String {
+    "notify.>".to_owned()
+}
+
+/// `dead_letter.>`
+pub fn dead_letters() -> String {
+    "dead_letter.>".to_owned()
+}
+
+/// Whether `subject` is matched by `filter`, by the rules of NATS: `*` is one token, a final `>`
+/// is one or more.
+pub fn matches(filter: &str, subject: &str) -> bool {
+    let mut wanted = filter.split('.');
+    let mut tokens = subject.split('.');
+    loop {
+        match (wanted.next(), tokens.next()) {
+            (Some(">"), Some(_)) | (None, None) => return true,
+            (Some(want), Some(token)) if want == "*" || want == token => {}
+            _ => return false,
+        }
+    }
+}
