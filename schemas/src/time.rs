@@ -37,8 +37,8 @@ pub struct TimeError {
 
 impl Timestamp {
     pub const ZERO: Self = Self(0);
-    /// 9999-12-31T23:59:59.999Z, the last instant RFC 3339 can print.
-    pub const MAX: Self = Self(253_402_300_799_999);
+    /// 9999-12-30T21:59:59.999Z, the last instant that can be printed in every offset.
+    pub const MAX: Self = Self(253_402_207_199_999);
 
     /// Caps at [`Timestamp::MAX`].
     pub const fn from_unix_ms(ms: u64) -> Self {
