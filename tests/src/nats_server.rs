@@ -21,13 +21,16 @@ mod process;
 mod ready;
 mod resolve;
 mod resolve_error;
+mod server_error;
 mod version;
 mod watchdog;
 
+pub use archive::ArchiveError;
 pub use config::{NatsServerOptions, SyncInterval};
 pub use obtain::{Download, ObtainError, Sources, Tools};
 pub use platform::{Platform, WHEEL_VERSION};
-pub use process::{NatsServer, ServerError};
+pub use process::NatsServer;
 pub use resolve::{Origin, Resolved, Resolver, resolve_once};
 pub use resolve_error::{PassedOver, Refusal, ResolveError};
+pub use server_error::ServerError;
 pub use version::{MINIMUM_VERSION, ServerVersion, VersionError};

