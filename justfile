@@ -1,0 +1,35 @@
+# Lists the recipes below.
+default:
+    @just --list --unsorted
+
+# Everything CI checks; reads only, changes no tracked file.
+verify:
+    .ci/run
+
+# Formats, applies the lints' own fixes, regenerates generated files.
+fix:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+    cargo run -q -p schemas --bin schemas-gen
+    cargo fmt --all
+
+# All tests, on real nats-server processes; arguments go to cargo test.
+test *args:
+    cargo test --workspace {{ args }}
+
+# The show: 30 requests, 20 partners, a ledger check at the end.
+demo *args:
+    cargo demo {{ args }}
+
+# Only the end-to-end suite: processes, kill -9, restarts.
+e2e *args:
+    cargo test -p tests --test e2e {{ args }}
+
+# The speed figures, each beside a calibration of the machine it ran on.
+bench *args:
+    cargo bench --workspace {{ args }}
+
+# Rewrites the golden files from what the code does now; review the diff before committing it.
+golden-accept:
+    GOLDEN_ACCEPT=1 cargo test --workspace
+    git status --short
