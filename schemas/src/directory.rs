@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::destination::Country;
-use crate::{Currency, DurationMs, PartnerId};
+use crate::{Currency, Digest, DurationMs, PartnerId};
 
 /// Most partners in one directory; indexes fit in a `u16` and receipts stay small.
 pub const PARTNERS_MAX: usize = 1000;
@@ -104,4 +104,127 @@ pub enum PaymentMode {
     /// The broker authorises and captures, the partner is paid on account.
     #[default]
     BrokerOfRecord,
+}
+
+/// Bounds of `response_ms`: a live partner is waited for within a sweep, a queued one may take
+/// part of a day.
+pub const RESPONSE_MIN_MS: u64 = 1;
+pub const LIVE_RESPONSE_MAX_MS: u64 = 60_000;
+pub const QUEUED_RESPONSE_MAX_MS: u64 = 24 * 3600 * 1000;
+/// Longest time an accepted order may stay invisible to a look-up.
+pub const SETTLE_MAX_MS: u64 = 24 * 3600 * 1000;
+/// Most quote questions outstanding at one partner.
+pub const IN_FLIGHT_MAX: u32 = 100_000;
+
+/// Why a directory is refused as a whole; the one in force stays.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    #[error("the directory has {count} partners, at most {PARTNERS_MAX} are supported")]
+    TooMany { count: usize },
+    #[error("partner {id} is declared twice")]
+    Duplicate { id: PartnerId },
+    #[error("partner {id}: {field} must be {min} to {max}, got {value}")]
+    Range { id: PartnerId, field: &'static str, value: u64, min: u64, max: u64 },
+}
+
+impl Directory {
+    /// What the types cannot express.
+    ///
+    /// # Errors
+    /// Names the first partner and setting that breaks a rule.
+    pub fn validate(&self) -> Result<(), DirectoryError> {
+        if self.partners.len() > PARTNERS_MAX {
+            return Err(DirectoryError::TooMany { count: self.partners.len() });
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for partner in &self.partners {
+            if !seen.insert(&partner.id) {
+                return Err(DirectoryError::Duplicate { id: partner.id.clone() });
+            }
+            partner.validate()?;
+        }
+        Ok(())
+    }
+
+    /// Digest of the content, written into every decision receipt: under which assumptions about
+    /// partners it was decided. Comments and layout of the file do not change it.
+    pub fn version(&self) -> Digest {
+        Digest::of_value(self)
+    }
+}
+
+impl PartnerEntry {
+    fn validate(&self) -> Result<(), DirectoryError> {
+        let response_max = match self.transport {
+            Transport::Live => LIVE_RESPONSE_MAX_MS,
+            Transport::Queued => QUEUED_RESPONSE_MAX_MS,
+        };
+        self.range("response_ms", self.response_ms.as_ms(), RESPONSE_MIN_MS, response_max)?;
+        self.range("settle_ms", self.settle_ms.as_ms(), 0, SETTLE_MAX_MS)?;
+        self.range("in_flight_max", self.in_flight_max.into(), 1, IN_FLIGHT_MAX.into())
+    }
+
+    fn range(
+        &self,
+        field: &'static str,
+        value: u64,
+        min: u64,
+        max: u64,
+    ) -> Result<(), DirectoryError> {
+        if (min..=max).contains(&value) {
+            return Ok(());
+        }
+        Err(DirectoryError::Range { id: self.id.clone(), field, value, min, max })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(partners: &str) -> Directory {
+        serde_json::from_str(&format!("{{\"partner\":[{partners}]}}")).unwrap()
+    }
+
+    #[test]
+    fn a_partner_with_only_an_id_gets_the_cautious_defaults() {
+        let directory = directory(r#"{"id":"acme"}"#);
+        assert_eq!(directory.validate(), Ok(()));
+        let partner = &directory.partners[0];
+        assert!(!partner.key_first && !partner.fences_cancel && !partner.reservation);
+        assert_eq!(partner.lookup, LookupKind::None);
+        assert_eq!(partner.settle_ms, DurationMs::from_secs(120));
+    }
+
+    #[test]
+    fn duplicates_and_values_out_of_range_are_refused_by_name() {
+        let twice = directory(r#"{"id":"acme"},{"id":"acme"}"#).validate().unwrap_err();
+        assert_eq!(twice.to_string(), "partner acme is declared twice");
+        let never = directory(r#"{"id":"acme","response_ms":0}"#).validate().unwrap_err();
+        assert_eq!(never.to_string(), "partner acme: response_ms must be 1 to 60000, got 0");
+        assert!(directory(r#"{"id":"acme","in_flight_max":0}"#).validate().is_err());
+        assert!(directory(r#"{"id":"acme","response_ms":60001}"#).validate().is_err());
+        let queued = r#"{"id":"acme","transport":"queued","response_ms":60001}"#;
+        assert_eq!(directory(queued).validate(), Ok(()));
+    }
+
+    #[test]
+    fn one_partner_too_many_is_refused() {
+        let entry = directory(r#"{"id":"p"}"#).partners.remove(0);
+        let named = |n: usize| PartnerEntry {
+            id: PartnerId::parse(&format!("p{n}")).unwrap(),
+            ..entry.clone()
+        };
+        let full = Directory { partners: (0..PARTNERS_MAX).map(named).collect() };
+        assert_eq!(full.validate(), Ok(()));
+        let over = Directory { partners: (0..=PARTNERS_MAX).map(named).collect() };
+        assert_eq!(over.validate(), Err(DirectoryError::TooMany { count: PARTNERS_MAX + 1 }));
+    }
+
+    #[test]
+    fn the_version_changes_with_any_setting() {
+        let plain = directory(r#"{"id":"acme"}"#).version();
+        assert_eq!(directory(r#"{"id":"acme","cancel":false}"#).version(), plain);
+        assert_ne!(directory(r#"{"id":"acme","cancel":true}"#).version(), plain);
+    }
 }
