@@ -12,6 +12,7 @@
 mod archive;
 mod cache;
 mod config;
+mod freeze;
 mod logs;
 mod obtain;
 mod platform;

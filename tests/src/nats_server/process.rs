@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use super::config::{Identity, NatsServerOptions};
+use super::freeze::is_frozen;
 use super::logs::LogFile;
 use super::poll;
 use super::ports::PortLease;
@@ -108,12 +109,17 @@ impl NatsServer {
         self.end(Signal::SIGTERM)
     }
 
-    /// Freezes the process: its connections stay open and nobody answers.
+    /// Freezes the process: its connections stay open and nobody answers. Returns once no thread
+    /// of it runs any more.
     ///
     /// # Errors
-    /// When it is not running.
+    /// When it is not running, or does not stop.
     pub fn pause(&self) -> Result<(), ServerError> {
-        self.signal(Signal::SIGSTOP)
+        let signal = Signal::SIGSTOP;
+        let pid = self.pid().ok_or(ServerError::NotRunning { signal })?;
+        self.signal(signal)?;
+        poll::until(STOP_DEADLINE, || is_frozen(pid).then_some(()))
+            .ok_or(ServerError::NotObeyed { signal })
     }
 
     /// Lets a paused process run on.
@@ -233,7 +239,7 @@ impl NatsServer {
         let ended = asked.and_then(|()| {
             poll::until(STOP_DEADLINE, || child.try_wait().ok().flatten())
                 .map(drop)
-                .ok_or(ServerError::NotEnded { signal })
+                .ok_or(ServerError::NotObeyed { signal })
         });
         if ended.is_err() {
             // Ends the process whatever went wrong with asking; the first error is what counts.

