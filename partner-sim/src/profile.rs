@@ -1,0 +1,205 @@
+//! The character of a store: what it can do, how fast, and how it misbehaves.
+//!
+//! A named profile is a starting point; any field can be overridden in the configuration file.
+
+mod named;
+
+use schemas::destination::Country;
+use schemas::directory::{LookupKind, PartnerEntry, PaymentMode, Transport};
+use schemas::{Currency, DurationMs, PartnerId};
+use serde::{Deserialize, Serialize};
+
+pub use named::ProfileName;
+
+use crate::delivery::Delivery;
+use crate::fault::Permille;
+use crate::price::Pricing;
+
+/// Everything that makes one store differ from another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Profile {
+    /// How quote questions reach the store.
+    pub transport: Transport,
+    /// Whether stock can be held before ordering.
+    pub reservation: bool,
+    /// Whether a confirmed order can be canceled.
+    pub cancel: bool,
+    /// What a look-up is worth.
+    pub lookup: LookupKind,
+    /// With `lookup = "eventual"`: an accepted order becomes visible within this time, ms.
+    pub settle_ms: u64,
+    /// A look-up of an unknown key makes sure that no order can come to exist.
+    pub fences_lookup: bool,
+    /// A cancel (or release) of an unknown key does the same.
+    pub fences_cancel: bool,
+    /// Looks the key up before validating. `false` is the bad kind: a second copy of an accepted
+    /// order can be answered with a refusal.
+    pub key_first: bool,
+    /// Refuses commands whose `not_after` has passed.
+    pub honours_not_after: bool,
+    /// What the directory tells the broker to expect, milliseconds.
+    pub response_ms: u64,
+    /// Most quote questions outstanding, as the directory says.
+    pub in_flight_max: u32,
+    /// Currencies it quotes in; empty means any.
+    pub currencies: Vec<Currency>,
+    /// Countries it ships to; empty means any.
+    pub destinations: Vec<Country>,
+    /// A quote is honoured for this long, milliseconds.
+    pub quote_valid_ms: u64,
+    /// Longest hold, milliseconds.
+    pub hold_max_ms: u64,
+    /// A first `place` is confirmed by a later notice instead of an answer.
+    pub confirms_by_notice: bool,
+    /// How quotes come back.
+    pub quotes: Delivery,
+    /// How answers to commands come back; `confirms_by_notice` uses it too.
+    pub commands: Delivery,
+    pub pricing: Pricing,
+    pub components: Components,
+    pub stock: StockRule,
+    pub faults: Faults,
+}
+
+/// Which parts of the landed cost an offer states, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Components {
+    pub shipping: Stated,
+    pub tax: Stated,
+    pub fee: Stated,
+}
+
+/// How one component is stated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stated {
+    #[default]
+    Exact,
+    /// A bound a tenth above the real amount.
+    AtMost,
+    /// Left out although it will be charged.
+    Missing,
+}
+
+/// Copies on the shelf of a book that no script mentions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StockRule {
+    /// Share of all books that the store carries at all.
+    pub carried_permille: Permille,
+    /// Fewest and most copies of a carried book.
+    pub on_hand_min: u32,
+    pub on_hand_max: u32,
+}
+
+impl Default for StockRule {
+    fn default() -> Self {
+        Self { carried_permille: Permille::ALWAYS, on_hand_min: 5, on_hand_max: 50 }
+    }
+}
+
+/// How often each misbehaviour strikes. Delivery faults are in [`Delivery`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Faults {
+    /// Quotes answered "no stock" although there is some.
+    pub quote_no_stock_permille: Permille,
+    /// Quotes refused as busy.
+    pub quote_busy_permille: Permille,
+    /// Offers for another book.
+    pub quote_wrong_book_permille: Permille,
+    /// Offers with amounts beyond any sum.
+    pub quote_absurd_price_permille: Permille,
+    /// Commands refused as busy, this copy only.
+    pub busy_permille: Permille,
+    /// Commands lost before the store acted on them.
+    pub lost_permille: Permille,
+    /// Reserve and place refused for want of stock, final.
+    pub no_stock_permille: Permille,
+    /// Orders confirmed and then canceled by the store.
+    pub confirm_then_cancel_permille: Permille,
+    /// How long after the confirmation, milliseconds.
+    pub cancel_after_ms: u64,
+    /// Orders accepted without any answer.
+    pub accepted_without_answer_permille: Permille,
+    /// Orders charged above the cap.
+    pub price_above_cap_permille: Permille,
+    /// Orders whose price rose since the quote.
+    pub price_raised_permille: Permille,
+    /// By how much, permille of the quoted total.
+    pub price_raise_permille: u32,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            quote_no_stock_permille: Permille::NEVER,
+            quote_busy_permille: Permille::NEVER,
+            quote_wrong_book_permille: Permille::NEVER,
+            quote_absurd_price_permille: Permille::NEVER,
+            busy_permille: Permille::NEVER,
+            lost_permille: Permille::NEVER,
+            no_stock_permille: Permille::NEVER,
+            confirm_then_cancel_permille: Permille::NEVER,
+            cancel_after_ms: 500,
+            accepted_without_answer_permille: Permille::NEVER,
+            price_above_cap_permille: Permille::NEVER,
+            price_raised_permille: Permille::NEVER,
+            price_raise_permille: 100,
+        }
+    }
+}
+
+impl Default for Profile {
+    /// A store that can do everything, answers at once and never misbehaves.
+    fn default() -> Self {
+        Self {
+            transport: Transport::Live,
+            reservation: true,
+            cancel: true,
+            lookup: LookupKind::ReadYourWrites,
+            settle_ms: 2_000,
+            fences_lookup: true,
+            fences_cancel: true,
+            key_first: true,
+            honours_not_after: true,
+            response_ms: 1_000,
+            in_flight_max: 1_000,
+            currencies: Vec::new(),
+            destinations: Vec::new(),
+            quote_valid_ms: 120_000,
+            hold_max_ms: 900_000,
+            confirms_by_notice: false,
+            quotes: Delivery::default(),
+            commands: Delivery::default(),
+            pricing: Pricing::default(),
+            components: Components::default(),
+            stock: StockRule::default(),
+            faults: Faults::default(),
+        }
+    }
+}
+
+impl Profile {
+    /// What the broker's directory says about a store of this character.
+    pub fn directory_entry(&self, id: PartnerId) -> PartnerEntry {
+        PartnerEntry {
+            id,
+            transport: self.transport,
+            reservation: self.reservation,
+            cancel: self.cancel,
+            lookup: self.lookup,
+            settle_ms: DurationMs(self.settle_ms),
+            key_first: self.key_first,
+            fences_cancel: self.fences_cancel,
+            honours_not_after: self.honours_not_after,
+            response_ms: DurationMs(self.response_ms),
+            currencies: self.currencies.clone(),
+            destinations: self.destinations.clone(),
+            payment_mode: PaymentMode::BrokerOfRecord,
+            in_flight_max: self.in_flight_max,
+        }
+    }
+}
