@@ -60,11 +60,12 @@ pub struct PurchaseRequest {
     pub sweep: u32,
     /// Sweeps in a row that ended without a usable answer.
     pub fruitless: u8,
-    /// Attempts begun so far.
-    pub attempts: u8,
+    /// Partner of each attempt begun so far; attempt n is at index n − 1.
+    pub tried: Vec<PartnerId>,
     /// Notifications sent so far; the next one has this number.
     pub notified: u16,
-    /// Total of the best price the customer has been told, minor units.
+    /// Total of the best price the customer has been told, minor units; the maximum when told
+    /// that nobody has it.
     pub told_best: Option<u64>,
     pub incident: Option<Incident>,
     pub timers: Timers,
@@ -259,6 +260,24 @@ impl PurchaseRequest {
             .as_ref()
             .is_some_and(|checkout| matches!(checkout.step, Step::Capturing { .. }));
         searching_or_ordering || capturing || !self.undo.is_empty()
+    }
+
+    /// The partner of an attempt, if that attempt was ever begun.
+    pub fn partner_of(&self, attempt: u8) -> Option<&PartnerId> {
+        self.tried.get(usize::from(attempt.checked_sub(1)?))
+    }
+
+    /// The current attempt, unless it has definitely failed.
+    pub fn open_checkout(&self) -> Option<&Checkout> {
+        self.checkout.as_ref().filter(|checkout| !matches!(checkout.step, Step::Failed(_)))
+    }
+
+    /// Money or an order of an earlier attempt is not proven gone: nothing new may be authorised.
+    pub fn is_money_open(&self) -> bool {
+        self.undo.iter().any(|undo| match undo.kind {
+            UndoKind::CancelOrder | UndoKind::Void | UndoKind::Refund => true,
+            UndoKind::Release => false,
+        })
     }
 
     /// The placement intent of the current attempt is durable: an order may exist.

@@ -1,0 +1,85 @@
+//! Answers and notices of partners, routed to the step or compensation that waits for them.
+
+use schemas::RejectReason;
+use schemas::subject::PartnerOperation;
+
+use super::draft::Draft;
+use super::{Outcome, Rejection, checkout, compensation, placement};
+use crate::event::{PartnerAnswer, PartnerOutcome};
+use crate::request::{Reservation, Step, UndoKind};
+use crate::row::Row;
+
+pub(super) fn answered(d: &mut Draft<'_>, answer: PartnerAnswer) -> Outcome {
+    match d.next.partner_of(answer.attempt) {
+        Some(partner) if *partner == answer.partner => {}
+        Some(_) | None => {
+            return Err(Rejection::refused(
+                RejectReason::WrongSender,
+                format!("{} was not asked in attempt {}", answer.partner, answer.attempt),
+            ));
+        }
+    }
+    let (attempt, outcome) = (answer.attempt, answer.outcome);
+    match answer.operation {
+        Some(PartnerOperation::Reserve) => reserve_answered(d, attempt, outcome),
+        Some(PartnerOperation::Release) => compensation::release_answered(d, attempt, &outcome),
+        Some(PartnerOperation::Cancel) if is_canceling(d, attempt) => {
+            compensation::cancel_answered(d, attempt, &outcome)
+        }
+        // Place, lookup, a fencing cancel or an unasked notice: all speak about the order.
+        Some(PartnerOperation::Place) => {
+            placement::answered(d, attempt, Some(PartnerOperation::Place), outcome)
+        }
+        Some(PartnerOperation::Lookup) => {
+            placement::answered(d, attempt, Some(PartnerOperation::Lookup), outcome)
+        }
+        Some(PartnerOperation::Cancel) => {
+            placement::answered(d, attempt, Some(PartnerOperation::Cancel), outcome)
+        }
+        None if is_canceling(d, attempt) && outcome == PartnerOutcome::Canceled => {
+            compensation::cancel_answered(d, attempt, &outcome)
+        }
+        None => placement::answered(d, attempt, None, outcome),
+    }
+}
+
+fn is_canceling(d: &Draft<'_>, attempt: u8) -> bool {
+    d.next.undo.iter().any(|undo| undo.attempt == attempt && undo.kind == UndoKind::CancelOrder)
+}
+
+/// C2
+fn reserve_answered(d: &mut Draft<'_>, attempt: u8, outcome: PartnerOutcome) -> Outcome {
+    let waiting = d
+        .next
+        .open_checkout()
+        .is_some_and(|c| c.attempt == attempt && matches!(c.step, Step::Reserving { .. }));
+    if !waiting {
+        // A hold that came too late is being released: abandoning the attempt saw to that.
+        return Err(Rejection::Ignored("no reservation is awaited"));
+    }
+    match outcome {
+        PartnerOutcome::Reserved { id, valid_until } => {
+            d.row(Row::C2);
+            d.checkout_mut().reservation = Some(Reservation { id, valid_until });
+            checkout::authorize(d);
+            Ok(())
+        }
+        PartnerOutcome::Refused { final_for_key: true, .. } => {
+            d.row(Row::C2);
+            checkout::fail_attempt(d, RejectReason::ReservationRejected);
+            Ok(())
+        }
+        PartnerOutcome::Refused { final_for_key: false, .. } => {
+            // This copy was refused; another may have been accepted. The release finds out.
+            checkout::fail_attempt(d, RejectReason::PartnerRejected);
+            Ok(())
+        }
+        PartnerOutcome::Released
+        | PartnerOutcome::Confirmed { .. }
+        | PartnerOutcome::Canceled
+        | PartnerOutcome::NotFound { .. } => Err(Rejection::refused(
+            RejectReason::NotAsked,
+            "a reserve is answered by reserved or refused",
+        )),
+    }
+}

@@ -1,0 +1,288 @@
+//! The order itself: confirmation, definite refusal, unknown outcome and its resolution, orders
+//! that turn up late or vanish (C9–C14, T15, T18, T20, T21).
+
+use schemas::directory::LookupKind;
+use schemas::id::OrderId;
+use schemas::subject::PartnerOperation;
+use schemas::{Money, RejectReason};
+
+use super::draft::Draft;
+use super::{Outcome, Rejection, checkout, compensation, payment};
+use crate::effect::{Outcome as Notice, PartnerCommand};
+use crate::event::PartnerOutcome;
+use crate::policy::Policy;
+use crate::request::{Incident, PlacedOrder, Status, Step, Undo, UndoKind, Unknown};
+use crate::row::Row;
+use crate::timer::TimerKind;
+
+/// A partner speaks about the order of one attempt.
+pub(super) fn answered(
+    d: &mut Draft<'_>,
+    attempt: u8,
+    operation: Option<PartnerOperation>,
+    outcome: PartnerOutcome,
+) -> Outcome {
+    let current = d.next.checkout.as_ref().filter(|c| c.attempt == attempt);
+    let step = current.map(|c| c.step.clone());
+    match step {
+        Some(Step::Placing) => while_placing(d, outcome),
+        Some(Step::PlacementUnknown(unknown)) => while_unknown(d, unknown, operation, outcome),
+        Some(Step::Capturing { .. } | Step::Completed) => while_placed(d, outcome),
+        Some(Step::Failed(_)) | None => late(d, attempt, outcome),
+        Some(Step::Reserving { .. } | Step::Authorizing { .. } | Step::ActionRequired { .. }) => {
+            Err(Rejection::refused(RejectReason::NotAsked, "no order was sent in this attempt"))
+        }
+    }
+}
+
+fn while_placing(d: &mut Draft<'_>, outcome: PartnerOutcome) -> Outcome {
+    match outcome {
+        PartnerOutcome::Confirmed { order_id, total } => {
+            d.row(Row::C9);
+            placed(d, order_id, total);
+        }
+        PartnerOutcome::Refused { final_for_key: true, .. } => {
+            d.row(Row::C10);
+            checkout::fail_attempt(d, RejectReason::PartnerRejected);
+        }
+        // About one copy only: another one may have been accepted.
+        PartnerOutcome::Refused { final_for_key: false, .. } => become_unknown(d),
+        PartnerOutcome::Canceled => {
+            d.row(Row::C10);
+            checkout::fail_attempt(d, RejectReason::PartnerCanceled);
+        }
+        PartnerOutcome::NotFound { .. }
+        | PartnerOutcome::Reserved { .. }
+        | PartnerOutcome::Released => {
+            return Err(Rejection::Ignored("says nothing about the order"));
+        }
+    }
+    Ok(())
+}
+
+/// C9, C12, T15: the order stands. Money follows, unless a cancel goes first.
+fn placed(d: &mut Draft<'_>, order_id: OrderId, total: Money) {
+    d.sleep(TimerKind::Step);
+    d.sleep(TimerKind::Human);
+    let intent = d.checkout().intent.expect("only an order that was sent is confirmed");
+    d.checkout_mut().order = Some(PlacedOrder { order_id, total });
+    if !total.at_most(intent.price_cap).unwrap_or(false) {
+        above_cap(d);
+        return;
+    }
+    d.row(Row::T15);
+    d.checkout_mut().step = Step::Capturing { tries: 0 };
+    d.close(Status::Ordered);
+    if d.next.incident == Some(Incident::PlacementUnknown) {
+        d.next.incident = None;
+    }
+    if d.next.cancel_requested && d.profile().cancel {
+        d.row(Row::C19);
+        compensation::push(d, UndoKind::CancelOrder, d.now);
+        compensation::start(d);
+    } else {
+        d.next.cancel_requested = false;
+        payment::capture(d);
+    }
+}
+
+/// The partner took the order at more than it was allowed: an incident, and we want it undone.
+fn above_cap(d: &mut Draft<'_>) {
+    compensation::push(d, UndoKind::CancelOrder, d.now);
+    compensation::push(d, UndoKind::Void, d.now.saturating_add(d.policy.clock_margin));
+    d.checkout_mut().step = Step::Failed(RejectReason::PriceChanged);
+    compensation::start(d);
+    d.row(Row::T17);
+    d.fail(RejectReason::PriceChanged);
+    d.incident(Incident::PriceAboveCap);
+}
+
+/// C11, T18: from here only proof moves the request. Nothing is bought elsewhere.
+pub(super) fn become_unknown(d: &mut Draft<'_>) {
+    d.row(Row::C11);
+    d.row(Row::T18);
+    let since = d.now;
+    d.checkout_mut().step =
+        Step::PlacementUnknown(Unknown { since, asks: 0, absent_since: None, fencing: false });
+    d.wake(TimerKind::Human, d.policy.human_after);
+    ask(d);
+}
+
+/// Sends the next question about an unknown order, and arms the one after it.
+pub(super) fn ask(d: &mut Draft<'_>) {
+    let Step::PlacementUnknown(mut unknown) = d.checkout().step.clone() else {
+        return;
+    };
+    let profile = d.profile();
+    let attempt = d.checkout().attempt;
+    let intent = d.checkout().intent.expect("an unknown order has an intent");
+    let window_closed = d.now >= intent.not_after.saturating_add(d.policy.clock_margin);
+    let fence = profile.fences_cancel
+        && window_closed
+        && (profile.lookup == LookupKind::None || unknown.absent_since.is_some());
+    let copy_in_time = d.now.saturating_add(d.policy.place_budget) <= intent.not_after;
+    if unknown.fencing || fence {
+        unknown.fencing = true;
+        d.partner(attempt, PartnerCommand::Cancel);
+    } else if unknown.asks == 0 && profile.key_first && copy_in_time {
+        checkout::send_order(d);
+    } else if profile.lookup != LookupKind::None {
+        d.partner(attempt, PartnerCommand::Lookup);
+    }
+    d.wake(TimerKind::Step, Policy::ladder(d.policy.lookup_ladder, unknown.asks));
+    unknown.asks = unknown.asks.saturating_add(1);
+    d.checkout_mut().step = Step::PlacementUnknown(unknown);
+}
+
+fn while_unknown(
+    d: &mut Draft<'_>,
+    unknown: Unknown,
+    operation: Option<PartnerOperation>,
+    outcome: PartnerOutcome,
+) -> Outcome {
+    match outcome {
+        PartnerOutcome::Confirmed { order_id, total } => {
+            d.row(Row::C12);
+            placed(d, order_id, total);
+        }
+        PartnerOutcome::Canceled
+        | PartnerOutcome::NotFound { final_for_key: true }
+        | PartnerOutcome::Refused { final_for_key: true, .. }
+            if operation != Some(PartnerOperation::Cancel)
+                || !matches!(outcome, PartnerOutcome::Refused { .. }) =>
+        {
+            proven_absent(d);
+        }
+        PartnerOutcome::NotFound { .. } => absent(d, unknown),
+        PartnerOutcome::Refused { .. } if operation == Some(PartnerOperation::Cancel) => {
+            // It cannot be fenced, so it may exist: look again.
+            d.checkout_mut().step =
+                Step::PlacementUnknown(Unknown { fencing: false, absent_since: None, ..unknown });
+        }
+        PartnerOutcome::Refused { .. }
+        | PartnerOutcome::Canceled
+        | PartnerOutcome::Reserved { .. }
+        | PartnerOutcome::Released => {
+            return Err(Rejection::Ignored("proves nothing about the order"));
+        }
+    }
+    Ok(())
+}
+
+/// C13 after proof: no order exists and none can come to exist.
+fn proven_absent(d: &mut Draft<'_>) {
+    d.row(Row::C13);
+    if d.next.incident == Some(Incident::PlacementUnknown) {
+        d.next.incident = None;
+    }
+    checkout::fail_attempt(d, RejectReason::PartnerTimeout);
+}
+
+/// "Not found" without finality: believed only when nothing can appear any more.
+fn absent(d: &mut Draft<'_>, mut unknown: Unknown) {
+    let profile = d.profile();
+    let intent = d.checkout().intent.expect("an unknown order has an intent");
+    let absent_since = *unknown.absent_since.get_or_insert(d.now);
+    let window_closed = d.now >= intent.not_after.saturating_add(d.policy.clock_margin);
+    let settled = window_closed
+        && d.now >= intent.not_after.saturating_add(profile.settle)
+        && d.now.since(absent_since) >= d.policy.absence_span;
+    let nothing_can_appear = match profile.lookup {
+        LookupKind::ReadYourWrites => window_closed && profile.honours_not_after,
+        LookupKind::Eventual => settled && profile.honours_not_after,
+        LookupKind::None => false,
+    };
+    let can_be_fenced = profile.fences_cancel;
+    if nothing_can_appear || (settled && !can_be_fenced) {
+        proven_absent(d);
+        return;
+    }
+    unknown.fencing = false;
+    d.checkout_mut().step = Step::PlacementUnknown(unknown);
+    if can_be_fenced && window_closed {
+        ask(d);
+    }
+}
+
+/// C14: machines have had their time.
+pub(super) fn call_a_human(d: &mut Draft<'_>) {
+    d.row(Row::C14);
+    d.incident(Incident::PlacementUnknown);
+    d.notify(Notice::Incident, None);
+}
+
+fn while_placed(d: &mut Draft<'_>, outcome: PartnerOutcome) -> Outcome {
+    let known = d.checkout().order.clone().expect("a placed order has an id");
+    match outcome {
+        PartnerOutcome::Confirmed { order_id, .. } if order_id == known.order_id => {
+            Err(Rejection::Ignored("confirmed before"))
+        }
+        PartnerOutcome::Confirmed { .. } => {
+            // Two orders under one key. A cancel by key could hit the wrong one: a human decides.
+            d.row(Row::T20);
+            d.incident(Incident::LateOrder);
+            Ok(())
+        }
+        PartnerOutcome::Canceled => {
+            partner_canceled(d);
+            Ok(())
+        }
+        PartnerOutcome::NotFound { .. }
+        | PartnerOutcome::Refused { .. }
+        | PartnerOutcome::Reserved { .. }
+        | PartnerOutcome::Released => Err(Rejection::Ignored("the order was confirmed before")),
+    }
+}
+
+/// T21: the partner takes the order back.
+fn partner_canceled(d: &mut Draft<'_>) {
+    d.row(Row::T21);
+    d.sleep(TimerKind::Step);
+    compensation::push(d, UndoKind::Void, d.now.saturating_add(d.policy.clock_margin));
+    d.checkout_mut().step = Step::Failed(RejectReason::PartnerCanceled);
+    compensation::start(d);
+    let again = d.next.submission.rebuy
+        && d.has_time_to_buy()
+        && d.next.tried.len() < usize::from(d.policy.attempts_max);
+    if again {
+        d.next.status = Status::Ordering;
+        d.next.timers.set(TimerKind::Expiry, d.next.terms.expires_at);
+        d.event(crate::effect::EventKind::Ordering);
+    } else {
+        d.fail(RejectReason::PartnerCanceled);
+    }
+}
+
+/// T20: an order nobody should have: after proof of its absence, or of an earlier attempt.
+fn late(d: &mut Draft<'_>, attempt: u8, outcome: PartnerOutcome) -> Outcome {
+    match outcome {
+        PartnerOutcome::Confirmed { .. } => {}
+        PartnerOutcome::Canceled
+        | PartnerOutcome::NotFound { .. }
+        | PartnerOutcome::Refused { .. }
+        | PartnerOutcome::Reserved { .. }
+        | PartnerOutcome::Released => return Err(Rejection::Ignored("late, and no order")),
+    }
+    let known = d
+        .next
+        .checkout
+        .as_ref()
+        .is_some_and(|checkout| checkout.attempt == attempt && checkout.order.is_some());
+    let canceling = d
+        .next
+        .undo
+        .iter()
+        .any(|undo| undo.attempt == attempt && undo.kind == UndoKind::CancelOrder);
+    if known || canceling {
+        return Err(Rejection::Ignored("this order is known and dealt with"));
+    }
+    d.row(Row::T20);
+    let partner = d.next.partner_of(attempt).expect("checked by the caller").clone();
+    let lapses_at = d.now;
+    d.next
+        .undo
+        .insert(0, Undo { kind: UndoKind::CancelOrder, attempt, partner, tries: 0, lapses_at });
+    d.incident(Incident::LateOrder);
+    compensation::start(d);
+    Ok(())
+}
