@@ -22,6 +22,8 @@
 //! - [`Engine`](engine::Engine) sequences it: one commit in flight per request, nothing leaves
 //!   before the batch that caused it is durable, soft state (sweeps, calls) beside it.
 
+#![warn(clippy::iter_over_hash_type, clippy::wildcard_enum_match_arm)]
+
 pub mod batch;
 pub mod effect;
 pub mod engine;

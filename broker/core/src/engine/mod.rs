@@ -5,18 +5,40 @@
 //! 3. [`Engine::poll_timeout`] – when to call `handle(Input::Tick, now)` at the latest.
 //!
 //! The driver takes no decisions: it performs outputs and feeds results back.
+//!
+//! Per request there is one commit in flight. Work that arrives meanwhile waits in that request's
+//! queue; an answer (`Output::Done`) is given only from durable state. Sweeps are soft: they live
+//! here only and are simply run again after a crash.
 
+mod asking;
+mod commit;
+mod decide;
+mod hot;
 pub mod input;
+mod late;
 pub mod output;
+pub mod planner;
+mod sweep;
+mod sweeping;
+mod timers;
 
-use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use schemas::Timestamp;
+use schemas::{RejectReason, RequestId, Timestamp};
 
+use crate::event::Event;
 use crate::policy::Policy;
-use crate::timer::TimerKind;
-use input::Input;
-use output::Output;
+use asking::Asking;
+use hot::{Hot, Presence, Task, Work};
+use input::{CommitToken, Input, Origin};
+use late::LateCalls;
+use output::{Answer, Fact, Output};
+use timers::DurableTimers;
+pub use timers::WakeReason;
+
+/// Tasks that may wait for one request; more are turned away as `overloaded`.
+pub const QUEUE_PER_REQUEST_MAX: usize = 256;
 
 /// What the shell decides once per start of the process.
 #[derive(Debug, Clone)]
@@ -26,29 +48,178 @@ pub struct EngineConfig {
     pub boot_epoch: u32,
     /// Secret random bytes; accept tokens are a keyed hash of (request, sweep) under it.
     pub token_key: [u8; 32],
+    /// Requests held in memory; creates beyond it are refused as `overloaded`.
+    pub hot_max: usize,
 }
 
 /// The machine.
 #[derive(Debug)]
 pub struct Engine {
+    config: EngineConfig,
+    /// Looked up by id, never iterated: order must not depend on a hasher.
+    hot: HashMap<RequestId, Hot>,
+    /// First call counter of each running sweep.
+    sweeps: BTreeMap<u64, RequestId>,
+    /// When each running sweep wants to be looked at.
+    wakes: BTreeSet<(Timestamp, RequestId)>,
+    timers: DurableTimers,
+    asking: Asking,
+    late: LateCalls,
+    commits: BTreeMap<CommitToken, RequestId>,
+    next_call: u64,
+    next_commit: u64,
+    now: Timestamp,
     outputs: VecDeque<Output>,
 }
 
 impl Engine {
-    pub fn new(_config: EngineConfig, _now: Timestamp) -> Self {
-        Self { outputs: VecDeque::new() }
+    pub fn new(config: EngineConfig, now: Timestamp) -> Self {
+        let partners = config.policy.partners.len();
+        Self {
+            config,
+            hot: HashMap::new(),
+            sweeps: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            timers: DurableTimers::default(),
+            asking: Asking::new(partners),
+            late: LateCalls::default(),
+            commits: BTreeMap::new(),
+            next_call: 0,
+            next_commit: 0,
+            now,
+            outputs: VecDeque::new(),
+        }
     }
 
-    /// Takes one input in. `now` never goes backwards.
-    pub fn handle(&mut self, _input: Input, _now: Timestamp) {}
+    /// Takes one input in. `now` is clamped so that it never goes backwards.
+    pub fn handle(&mut self, input: Input, now: Timestamp) {
+        self.now = self.now.max(now);
+        self.take(input);
+        self.wake_due();
+    }
 
-    /// The next thing to do outside; `None` when there is nothing.
+    /// The next thing to do outside; `None` when there is nothing. Questions come last, so that
+    /// all of one turn travel to a partner in one message.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.pop_front().or_else(|| self.asking.next_message())
     }
 
     /// When to call again at the latest, and why.
-    pub fn poll_timeout(&self) -> Option<(Timestamp, TimerKind)> {
-        None
+    pub fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)> {
+        let sweep = self.wakes.first().map(|(at, _)| (*at, WakeReason::Sweep));
+        [self.timers.next_wake(), sweep].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// Requests in memory.
+    pub fn hot_requests(&self) -> usize {
+        self.hot.len()
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.config.policy
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Tick => {}
+            Input::Recover(request) => self.ensure_loaded(request),
+            Input::Create { origin, source, submission } => {
+                let request = submission.id;
+                if self.hot.len() >= self.config.hot_max && !self.hot.contains_key(&request) {
+                    return self.turn_away(Some(origin), "too many open requests; try again");
+                }
+                self.enqueue(request, Some(origin), source, Task::Create(submission));
+            }
+            Input::Command { origin, source, customer, request, digest, event } => {
+                let task = Task::Command { customer, digest, event };
+                self.enqueue(request, Some(origin), source, task);
+            }
+            Input::Get { origin, customer, request } => {
+                self.enqueue(request, Some(origin), None, Task::Get { customer });
+            }
+            Input::Partner { origin, source, request, answer } => {
+                self.enqueue(request, Some(origin), source, Task::Answer(Event::Partner(answer)));
+            }
+            Input::Payment { origin, source, request, answer } => {
+                self.enqueue(request, Some(origin), source, Task::Answer(Event::Payment(answer)));
+            }
+            Input::Lapsed { request, attempt, operation } => {
+                let event = Event::Lapsed { attempt, operation };
+                self.enqueue(request, None, None, Task::Answer(event));
+            }
+            Input::Quotes { origin, partner, answers } => self.quotes(origin, &partner, answers),
+            Input::PartnerDown { partner, calls } => self.partner_down(&partner, &calls),
+            Input::Loaded { request, stored } => self.loaded(request, stored),
+            Input::Committed { token } => self.committed(token),
+            Input::Conflicted { token } => self.conflicted(token),
+            Input::Timers { until, timers } => self.timers.scanned(until, timers),
+        }
+    }
+
+    fn enqueue(
+        &mut self,
+        request: RequestId,
+        origin: Option<Origin>,
+        source: Option<crate::batch::StreamPosition>,
+        task: Task,
+    ) {
+        self.ensure_loaded(request);
+        let hot = self.hot.get_mut(&request).expect("just ensured");
+        if hot.queue.len() >= QUEUE_PER_REQUEST_MAX {
+            return self.turn_away(origin, "too many messages wait for this request; try again");
+        }
+        hot.queue.push_back(Work { origin, source, task });
+        self.advance(request);
+    }
+
+    fn turn_away(&mut self, origin: Option<Origin>, why: &str) {
+        if let Some(origin) = origin {
+            let answer =
+                Answer::Rejected { reason: RejectReason::Overloaded, detail: why.to_owned() };
+            self.outputs.push_back(Output::Done { origin, answer });
+        }
+    }
+
+    fn ensure_loaded(&mut self, request: RequestId) {
+        if let Entry::Vacant(entry) = self.hot.entry(request) {
+            entry.insert(Hot::loading());
+            self.outputs.push_back(Output::Load(request));
+        }
+    }
+
+    fn loaded(&mut self, request: RequestId, stored: Option<Box<crate::batch::Stored>>) {
+        let Some(hot) = self.hot.get_mut(&request) else { return };
+        if !matches!(hot.presence, Presence::Loading) {
+            return;
+        }
+        hot.presence = match stored {
+            Some(stored) => {
+                hot.commands = stored.commands;
+                Presence::Present(Box::new(stored.request))
+            }
+            None => Presence::Absent,
+        };
+        self.advance(request);
+    }
+
+    /// Durable timers and sweeps whose time has come.
+    fn wake_due(&mut self) {
+        while let Some(row) = self.timers.pop_due(self.now) {
+            self.enqueue(row.request, None, None, Task::Timer { kind: row.kind, at: row.at });
+        }
+        while let Some((at, request)) = self.wakes.first().copied() {
+            if at > self.now {
+                break;
+            }
+            self.wakes.remove(&(at, request));
+            self.sweep_woke(request);
+        }
+        if let Some(until) = self.timers.scan_wanted(self.now) {
+            self.outputs.push_back(Output::ScanTimers { until });
+        }
+    }
+
+    fn observe(&mut self, fact: Fact) {
+        self.outputs.push_back(Output::Observe(fact));
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Draft<'a> {
 /// Events and notifications show the request as it is when the whole change is done, so their
 /// snapshots are taken in [`Draft::finish`].
 enum Pending {
-    Ready(Effect),
+    Ready(Box<Effect>),
     Event(EventKind),
     Notify { outcome: Outcome, number: u16, token: Option<AcceptToken> },
 }
@@ -54,11 +54,12 @@ impl<'a> Draft<'a> {
     /// A command to the partner of `attempt`.
     pub(super) fn partner(&mut self, attempt: u8, command: PartnerCommand) {
         let partner = self.next.partner_of(attempt).expect("commands go to begun attempts").clone();
-        self.effects.push(Pending::Ready(Effect::Partner { partner, attempt, command }));
+        let effect = Effect::Partner { partner, attempt, command };
+        self.effects.push(Pending::Ready(Box::new(effect)));
     }
 
     pub(super) fn payment(&mut self, attempt: u8, command: PaymentCommand) {
-        self.effects.push(Pending::Ready(Effect::Payment { attempt, command }));
+        self.effects.push(Pending::Ready(Box::new(Effect::Payment { attempt, command })));
     }
 
     pub(super) fn wake(&mut self, kind: TimerKind, after: DurationMs) {
@@ -133,7 +134,7 @@ impl<'a> Draft<'a> {
             .effects
             .into_iter()
             .map(|pending| match pending {
-                Pending::Ready(effect) => effect,
+                Pending::Ready(effect) => *effect,
                 Pending::Event(kind) => Effect::Event { kind, snapshot: snapshot() },
                 Pending::Notify { outcome, number, token } => {
                     Effect::Notify { outcome, number, token, snapshot: snapshot() }

@@ -1,0 +1,355 @@
+//! Running sweeps: asking, taking answers in, retrying, concluding.
+
+use schemas::directory::Transport;
+use schemas::id::CallId;
+use schemas::{PartnerId, RequestId};
+
+use super::Engine;
+use super::hot::Task;
+use super::input::{Origin, QuoteAnswer, QuoteOutcome};
+use super::late::LateCall;
+use super::output::{Answer, CallOutcome, Fact, Output, Question};
+use super::planner::{self, PlannedCall};
+use super::sweep::{CallState, Sweep};
+use crate::effect::AcceptToken;
+use crate::event::{Conclusion, Event, Finding};
+use crate::partner::PartnerIndex;
+use crate::receipt::{Receipt, Verdict};
+use crate::request::Status;
+use crate::timer::TimerKind;
+
+impl Engine {
+    /// Starts, keeps or drops the sweep so that it fits the request as it now stands.
+    pub(super) fn align_sweep(&mut self, request: RequestId) {
+        let Some(hot) = self.hot.get(&request) else { return };
+        let Some(record) = hot.request() else { return };
+        let wanted = (record.status == Status::Searching
+            && record.timers.get(TimerKind::Sweep).is_none())
+        .then_some(record.sweep);
+        let running = hot.sweep.as_ref().map(|sweep| sweep.number);
+        if wanted == running {
+            return;
+        }
+        self.drop_sweep(request);
+        if let Some(number) = wanted {
+            self.start_sweep(request, number);
+        }
+    }
+
+    fn start_sweep(&mut self, request: RequestId, number: u32) {
+        let Some(hot) = self.hot.get_mut(&request) else { return };
+        let Some(record) = hot.request() else { return };
+        // Without time for a sweep the expiry timer ends the request.
+        let Some(plan) = planner::plan(record, self.now, &self.config.policy) else { return };
+        let first_call = self.next_call;
+        self.next_call += plan.calls.len().max(1) as u64;
+        let asked = plan.calls.len();
+        hot.sweep = Some(Sweep::new(number, first_call, plan, self.now));
+        self.sweeps.insert(first_call, request);
+        self.observe(Fact::SweepStarted { request, asked });
+        for index in 0..asked {
+            self.ask_or_wait(request, index);
+        }
+        self.register_wake(request);
+    }
+
+    fn register_wake(&mut self, request: RequestId) {
+        if let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) {
+            self.wakes.insert((sweep.wake, request));
+        }
+    }
+
+    fn ask_or_wait(&mut self, request: RequestId, index: usize) {
+        let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) else { return };
+        let counter = sweep.first_call + index as u64;
+        let partner = sweep.calls[index].partner();
+        let cap = self.config.policy.partners.at(partner).in_flight_max;
+        if self.asking.admit(partner, counter, cap) {
+            self.send_question(request, index);
+        }
+    }
+
+    fn send_question(&mut self, request: RequestId, index: usize) {
+        let Some(hot) = self.hot.get_mut(&request) else { return };
+        let (Some(sweep), super::hot::Presence::Present(record)) = (&mut hot.sweep, &hot.presence)
+        else {
+            return;
+        };
+        sweep.asked(index, self.now);
+        let wanted = &record.submission;
+        let question = Question {
+            call: CallId {
+                epoch: self.config.boot_epoch,
+                counter: sweep.first_call + index as u64,
+            },
+            isbn: wanted.isbn,
+            quantity: wanted.quantity,
+            condition: wanted.condition,
+            currency: record.terms.max_total.currency(),
+            destination: wanted.destination.zone(),
+            not_after: sweep.hard_stop,
+        };
+        self.asking.push(sweep.calls[index].partner(), question);
+    }
+
+    /// Frees the place of a finished call and lets the next waiting one go.
+    fn free_place(&mut self, partner: PartnerIndex) {
+        let mut next = self.asking.release(partner);
+        while let Some(counter) = next {
+            let found = self.find_call(counter).filter(|(request, index)| {
+                self.hot
+                    .get(request)
+                    .and_then(|hot| hot.sweep.as_ref())
+                    .is_some_and(|sweep| sweep.calls[*index].state == CallState::Waiting)
+            });
+            if let Some((request, index)) = found {
+                self.asking.take_place(partner);
+                self.send_question(request, index);
+                return;
+            }
+            next = self.asking.next_waiting(partner);
+        }
+    }
+
+    /// The running sweep and call behind a call counter.
+    fn find_call(&self, counter: u64) -> Option<(RequestId, usize)> {
+        let (_, request) = self.sweeps.range(..=counter).next_back()?;
+        let sweep = self.hot.get(request)?.sweep.as_ref()?;
+        Some((*request, sweep.index_of(counter)?))
+    }
+
+    pub(super) fn quotes(
+        &mut self,
+        origin: Option<Origin>,
+        partner: &PartnerId,
+        answers: Vec<QuoteAnswer>,
+    ) {
+        match self.config.policy.partners.index_of(partner) {
+            Some(index) => {
+                for answer in answers {
+                    self.quote(index, answer);
+                }
+            }
+            None => self.observe(Fact::LateQuote),
+        }
+        if let Some(origin) = origin {
+            self.outputs.push_back(Output::Done { origin, answer: Answer::Taken });
+        }
+    }
+
+    fn quote(&mut self, partner: PartnerIndex, answer: QuoteAnswer) {
+        if answer.call.epoch != self.config.boot_epoch {
+            return self.observe(Fact::LateQuote);
+        }
+        let Some((request, index)) = self.find_call(answer.call.counter) else {
+            return self.late_quote(partner, answer);
+        };
+        let hot = self.hot.get_mut(&request).expect("found by find_call");
+        let super::hot::Presence::Present(record) = &hot.presence else { return };
+        let sweep = hot.sweep.as_mut().expect("found by find_call");
+        if sweep.calls[index].partner() != partner {
+            return self.observe(Fact::InvalidQuote { partner });
+        }
+        let state = match answer.outcome {
+            QuoteOutcome::Offer { .. } | QuoteOutcome::NoStock => CallState::Answered,
+            QuoteOutcome::Refused => CallState::Silent,
+        };
+        let was_asked = sweep.calls[index].state == CallState::Asked;
+        let wake_before = sweep.wake;
+        if !sweep.settle(index, state) {
+            return self.observe(Fact::DuplicateQuote);
+        }
+        let took_ms = sweep.calls[index].took(self.now).as_ms();
+        let outcome = match answer.outcome {
+            QuoteOutcome::Offer { isbn, quote } => {
+                let wanted = record.submission.as_ref();
+                // Another book or another currency than asked for is no offer at all.
+                if isbn == wanted.isbn && quote.currency == record.terms.max_total.currency() {
+                    sweep.offer(*quote, &record.terms, wanted, self.now, &self.config.policy);
+                    CallOutcome::Offer
+                } else {
+                    self.outputs.push_back(Output::Observe(Fact::InvalidQuote { partner }));
+                    CallOutcome::Refused
+                }
+            }
+            QuoteOutcome::NoStock => CallOutcome::NoStock,
+            QuoteOutcome::Refused => CallOutcome::Refused,
+        };
+        if sweep.wake != wake_before {
+            self.wakes.insert((sweep.wake, request));
+        }
+        self.outputs.push_back(Output::Observe(Fact::Quote { partner, outcome, took_ms }));
+        if was_asked {
+            self.free_place(partner);
+        }
+        self.conclude_if_over(request);
+    }
+
+    fn late_quote(&mut self, partner: PartnerIndex, answer: QuoteAnswer) {
+        let QuoteOutcome::Offer { isbn, quote } = answer.outcome else {
+            return self.observe(Fact::LateQuote);
+        };
+        match self.late.take(answer.call.counter, partner) {
+            Some(call) if call.isbn == isbn => {
+                let task = Task::Sweep { event: Event::LateOffer(*quote), receipt: None };
+                self.enqueue(call.request, None, None, task);
+            }
+            Some(_) | None => self.observe(Fact::LateQuote),
+        }
+    }
+
+    /// Nobody listens at the partner: its calls are over at once, without waiting for a time-out.
+    pub(super) fn partner_down(&mut self, partner: &PartnerId, calls: &[CallId]) {
+        let Some(partner) = self.config.policy.partners.index_of(partner) else { return };
+        let epoch = self.config.boot_epoch;
+        for call in calls.iter().filter(|call| call.epoch == epoch) {
+            if let Some((request, index)) = self.find_call(call.counter) {
+                self.give_up_call(request, index, partner, CallOutcome::Down);
+                self.conclude_if_over(request);
+            }
+        }
+    }
+
+    fn give_up_call(
+        &mut self,
+        request: RequestId,
+        index: usize,
+        partner: PartnerIndex,
+        outcome: CallOutcome,
+    ) {
+        let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
+            return;
+        };
+        let asked = sweep.calls[index].state == CallState::Asked;
+        if sweep.calls[index].partner() != partner || !asked {
+            return;
+        }
+        let took_ms = sweep.calls[index].took(self.now).as_ms();
+        sweep.settle(index, CallState::Silent);
+        self.observe(Fact::Quote { partner, outcome, took_ms });
+        self.free_place(partner);
+    }
+
+    /// A sweep asked to be looked at now: time-outs, retries, grace, hard stop.
+    pub(super) fn sweep_woke(&mut self, request: RequestId) {
+        let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) else { return };
+        for (index, again) in sweep.overdue(self.now, &self.config.policy) {
+            if again {
+                self.send_question(request, index);
+            } else {
+                let partner = self.hot[&request].sweep.as_ref().map(|s| s.calls[index].partner());
+                if let Some(partner) = partner {
+                    self.give_up_call(request, index, partner, CallOutcome::TimedOut);
+                }
+            }
+        }
+        let now = self.now;
+        if let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) {
+            sweep.rearm(now);
+            if sweep.wake > now {
+                self.register_wake(request);
+            }
+        }
+        self.conclude_if_over(request);
+    }
+
+    /// Ends the sweep when the strategy has seen enough and nothing else is being decided. After
+    /// a commit this runs again, under the terms of that commit.
+    pub(super) fn conclude_if_over(&mut self, request: RequestId) {
+        let Some(hot) = self.hot.get_mut(&request) else { return };
+        if hot.committing.is_some() || !hot.queue.is_empty() {
+            return;
+        }
+        let (Some(sweep), super::hot::Presence::Present(record)) = (&hot.sweep, &hot.presence)
+        else {
+            return;
+        };
+        if !sweep.is_over(&record.terms, self.now, &self.config.policy) {
+            return;
+        }
+        let (event, receipt) = self.conclude(request);
+        self.drop_sweep(request);
+        let task = Task::Sweep { event, receipt: Some(Box::new(receipt)) };
+        self.enqueue(request, None, None, task);
+    }
+
+    fn conclude(&mut self, request: RequestId) -> (Event, Receipt) {
+        let token = self.accept_token(request);
+        let hot = self.hot.get_mut(&request).expect("a concluding sweep is hot");
+        let super::hot::Presence::Present(record) = &hot.presence else {
+            unreachable!("a sweep runs only for a present request")
+        };
+        let sweep = hot.sweep.as_mut().expect("a concluding sweep runs");
+        let mut quotes = std::mem::take(&mut sweep.offers);
+        quotes.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        let policy = &self.config.policy;
+        let (asked, answered) = (sweep.eligible(), sweep.answered());
+        let enough = answered * 1000 >= asked * usize::from(policy.min_coverage_permille);
+        let max = record.terms.max_total;
+        let affordable: Vec<_> = quotes
+            .iter()
+            .filter(|quote| quote.valid_until > self.now && quote.is_affordable(max))
+            .take(usize::from(policy.attempts_max))
+            .cloned()
+            .collect();
+        let best = quotes.first().filter(|quote| quote.worst_total().is_some()).cloned();
+        let (finding, verdict) = match best {
+            Some(_) if !affordable.is_empty() => (Finding::Affordable(affordable), Verdict::Buy),
+            Some(best) => (Finding::TooDear { best, token }, Verdict::TooDear),
+            None if asked > 0 && enough => (Finding::NoStock, Verdict::NoStock),
+            None => (Finding::NoAnswer, Verdict::NoAnswer),
+        };
+        let receipt = Receipt {
+            sweep: sweep.number,
+            decided_at: self.now,
+            strategy: record.terms.strategy,
+            max_total: max,
+            asked: u16::try_from(asked).unwrap_or(u16::MAX),
+            answered: u16::try_from(answered).unwrap_or(u16::MAX),
+            directory: policy.partners.version(),
+            verdict,
+            quotes,
+        };
+        let fact = Fact::SweepClosed {
+            request,
+            took_ms: self.now.since(sweep.started).as_ms(),
+            answered,
+            asked,
+        };
+        let conclusion = Conclusion { sweep: sweep.number, finding };
+        self.outputs.push_back(Output::Observe(fact));
+        (Event::SweepClosed(conclusion), receipt)
+    }
+
+    /// Unguessable without the key, and the same when the same sweep is concluded again.
+    fn accept_token(&self, request: RequestId) -> AcceptToken {
+        let sweep =
+            self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()).map_or(0, |s| s.number);
+        let mut hasher = blake3::Hasher::new_keyed(&self.config.token_key);
+        hasher.update(request.as_bytes());
+        hasher.update(&sweep.to_be_bytes());
+        let mut token = [0u8; 16];
+        token.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+        AcceptToken(token)
+    }
+
+    /// Forgets the sweep. Live calls are no longer counted as in flight; queued ones may still
+    /// bring an offer.
+    pub(super) fn drop_sweep(&mut self, request: RequestId) {
+        let Some(hot) = self.hot.get_mut(&request) else { return };
+        let Some(sweep) = hot.sweep.take() else { return };
+        let isbn = hot.request().map(|record| record.submission.isbn);
+        self.sweeps.remove(&sweep.first_call);
+        self.wakes.remove(&(sweep.wake, request));
+        for (call, counter) in sweep.calls.iter().zip(sweep.first_call..) {
+            if call.state != CallState::Asked {
+                continue;
+            }
+            let PlannedCall { partner, transport, .. } = call.planned;
+            self.free_place(partner);
+            if let (Transport::Queued, Some(isbn)) = (transport, isbn) {
+                self.late.remember(counter, LateCall { request, partner, isbn });
+            }
+        }
+    }
+}
