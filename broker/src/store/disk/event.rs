@@ -1,0 +1,290 @@
+//! Applied events, as the audit log keeps them.
+
+use broker_core::effect::AcceptToken;
+use broker_core::event::{
+    Conclusion, Event, Finding, PartnerAnswer, PartnerOutcome, PaymentAnswer, PaymentOutcome,
+    Update,
+};
+use schemas::id::{CommandId, OrderId, ReservationId};
+use schemas::text::Text;
+use schemas::{Digest, PartnerId};
+use serde::{Deserialize, Serialize};
+
+use super::DiskError;
+use super::basic::{
+    DiskLapsed, DiskMoney, DiskPartnerOperation, DiskPaymentOperation, DiskStrategy, at, ms,
+    opt_at, opt_ms, timer_kind,
+};
+use super::quote::{DiskQuote, all, all_back};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskEvent<'a> {
+    Admitted,
+    SweepClosed {
+        sweep: u32,
+        #[serde(borrow)]
+        finding: DiskFinding<'a>,
+    },
+    LateOffer(DiskQuote<'a>),
+    Update {
+        command: &'a str,
+        if_version: Option<u64>,
+        max_total: Option<DiskMoney>,
+        expires_at: Option<u64>,
+        strategy: Option<DiskStrategy>,
+    },
+    Cancel {
+        command: &'a str,
+    },
+    AcceptQuote {
+        command: &'a str,
+        token_digest: [u8; 32],
+    },
+    Partner {
+        partner: &'a str,
+        attempt: u8,
+        operation: Option<DiskPartnerOperation>,
+        outcome: DiskPartnerOutcome<'a>,
+    },
+    Payment {
+        attempt: u8,
+        operation: DiskPaymentOperation,
+        outcome: DiskPaymentOutcome<'a>,
+    },
+    Timer(u8),
+    Lapsed {
+        attempt: u8,
+        operation: DiskLapsed,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskFinding<'a> {
+    #[serde(borrow)]
+    Affordable(Vec<DiskQuote<'a>>),
+    TooDear {
+        best: DiskQuote<'a>,
+        token: [u8; 16],
+    },
+    NoStock,
+    NoAnswer,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskPartnerOutcome<'a> {
+    Reserved { id: &'a str, valid_until: u64 },
+    Released,
+    Confirmed { order_id: &'a str, total: DiskMoney },
+    Canceled,
+    NotFound { final_for_key: bool },
+    Refused { reason: &'a str, final_for_key: bool },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskPaymentOutcome<'a> {
+    Authorized { amount: DiskMoney, valid_until: u64 },
+    Declined,
+    ActionRequired { url: &'a str },
+    Captured { amount: DiskMoney },
+    Voided,
+    Refunded,
+    NotFound { final_for_key: bool },
+    Failed,
+}
+
+impl<'a> From<&'a Event> for DiskEvent<'a> {
+    fn from(event: &'a Event) -> Self {
+        match event {
+            Event::Admitted => Self::Admitted,
+            Event::SweepClosed(conclusion) => {
+                Self::SweepClosed { sweep: conclusion.sweep, finding: (&conclusion.finding).into() }
+            }
+            Event::LateOffer(quote) => Self::LateOffer(quote.into()),
+            Event::Update(update) => Self::Update {
+                command: update.command.as_str(),
+                if_version: update.if_version,
+                max_total: update.max_total.map(Into::into),
+                expires_at: opt_ms(update.expires_at),
+                strategy: update.strategy.map(Into::into),
+            },
+            Event::Cancel { command } => Self::Cancel { command: command.as_str() },
+            Event::AcceptQuote { command, token_digest } => Self::AcceptQuote {
+                command: command.as_str(),
+                token_digest: *token_digest.as_bytes(),
+            },
+            Event::Partner(answer) => Self::Partner {
+                partner: answer.partner.as_str(),
+                attempt: answer.attempt,
+                operation: answer.operation.map(Into::into),
+                outcome: (&answer.outcome).into(),
+            },
+            Event::Payment(answer) => Self::Payment {
+                attempt: answer.attempt,
+                operation: answer.operation.into(),
+                outcome: (&answer.outcome).into(),
+            },
+            Event::Timer(kind) => Self::Timer(kind.number()),
+            Event::Lapsed { attempt, operation } => {
+                Self::Lapsed { attempt: *attempt, operation: (*operation).into() }
+            }
+        }
+    }
+}
+
+impl TryFrom<DiskEvent<'_>> for Event {
+    type Error = DiskError;
+    fn try_from(disk: DiskEvent<'_>) -> Result<Self, DiskError> {
+        let bad = |e| DiskError::new("event", e);
+        Ok(match disk {
+            DiskEvent::Admitted => Self::Admitted,
+            DiskEvent::SweepClosed { sweep, finding } => {
+                Self::SweepClosed(Conclusion { sweep, finding: finding.try_into()? })
+            }
+            DiskEvent::LateOffer(quote) => Self::LateOffer(quote.try_into()?),
+            DiskEvent::Update { command, if_version, max_total, expires_at, strategy } => {
+                Self::Update(Update {
+                    command: CommandId::parse(command).map_err(bad)?,
+                    if_version,
+                    max_total: max_total.map(TryInto::try_into).transpose()?,
+                    expires_at: opt_at(expires_at),
+                    strategy: strategy.map(Into::into),
+                })
+            }
+            DiskEvent::Cancel { command } => {
+                Self::Cancel { command: CommandId::parse(command).map_err(bad)? }
+            }
+            DiskEvent::AcceptQuote { command, token_digest } => Self::AcceptQuote {
+                command: CommandId::parse(command).map_err(bad)?,
+                token_digest: Digest::from_bytes(token_digest),
+            },
+            DiskEvent::Partner { partner, attempt, operation, outcome } => {
+                Self::Partner(PartnerAnswer {
+                    partner: PartnerId::parse(partner).map_err(bad)?,
+                    attempt,
+                    operation: operation.map(Into::into),
+                    outcome: outcome.try_into()?,
+                })
+            }
+            DiskEvent::Payment { attempt, operation, outcome } => Self::Payment(PaymentAnswer {
+                attempt,
+                operation: operation.into(),
+                outcome: outcome.try_into()?,
+            }),
+            DiskEvent::Timer(number) => Self::Timer(timer_kind(number)?),
+            DiskEvent::Lapsed { attempt, operation } => {
+                Self::Lapsed { attempt, operation: operation.into() }
+            }
+        })
+    }
+}
+
+impl<'a> From<&'a Finding> for DiskFinding<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        match finding {
+            Finding::Affordable(quotes) => Self::Affordable(all(quotes)),
+            Finding::TooDear { best, token } => Self::TooDear { best: best.into(), token: token.0 },
+            Finding::NoStock => Self::NoStock,
+            Finding::NoAnswer => Self::NoAnswer,
+        }
+    }
+}
+
+impl TryFrom<DiskFinding<'_>> for Finding {
+    type Error = DiskError;
+    fn try_from(disk: DiskFinding<'_>) -> Result<Self, DiskError> {
+        Ok(match disk {
+            DiskFinding::Affordable(quotes) => Self::Affordable(all_back(quotes)?),
+            DiskFinding::TooDear { best, token } => {
+                Self::TooDear { best: best.try_into()?, token: AcceptToken(token) }
+            }
+            DiskFinding::NoStock => Self::NoStock,
+            DiskFinding::NoAnswer => Self::NoAnswer,
+        })
+    }
+}
+
+impl<'a> From<&'a PartnerOutcome> for DiskPartnerOutcome<'a> {
+    fn from(outcome: &'a PartnerOutcome) -> Self {
+        match outcome {
+            PartnerOutcome::Reserved { id, valid_until } => {
+                Self::Reserved { id: id.as_str(), valid_until: ms(*valid_until) }
+            }
+            PartnerOutcome::Released => Self::Released,
+            PartnerOutcome::Confirmed { order_id, total } => {
+                Self::Confirmed { order_id: order_id.as_str(), total: (*total).into() }
+            }
+            PartnerOutcome::Canceled => Self::Canceled,
+            PartnerOutcome::NotFound { final_for_key } => {
+                Self::NotFound { final_for_key: *final_for_key }
+            }
+            PartnerOutcome::Refused { reason, final_for_key } => {
+                Self::Refused { reason: reason.as_str(), final_for_key: *final_for_key }
+            }
+        }
+    }
+}
+
+impl TryFrom<DiskPartnerOutcome<'_>> for PartnerOutcome {
+    type Error = DiskError;
+    fn try_from(disk: DiskPartnerOutcome<'_>) -> Result<Self, DiskError> {
+        let bad = |e| DiskError::new("partner outcome", e);
+        Ok(match disk {
+            DiskPartnerOutcome::Reserved { id, valid_until } => Self::Reserved {
+                id: ReservationId::parse(id).map_err(bad)?,
+                valid_until: at(valid_until),
+            },
+            DiskPartnerOutcome::Released => Self::Released,
+            DiskPartnerOutcome::Confirmed { order_id, total } => Self::Confirmed {
+                order_id: OrderId::parse(order_id).map_err(bad)?,
+                total: total.try_into()?,
+            },
+            DiskPartnerOutcome::Canceled => Self::Canceled,
+            DiskPartnerOutcome::NotFound { final_for_key } => Self::NotFound { final_for_key },
+            DiskPartnerOutcome::Refused { reason, final_for_key } => Self::Refused {
+                reason: Text::parse(reason).map_err(|e| DiskError::new("partner outcome", e))?,
+                final_for_key,
+            },
+        })
+    }
+}
+
+impl<'a> From<&'a PaymentOutcome> for DiskPaymentOutcome<'a> {
+    fn from(outcome: &'a PaymentOutcome) -> Self {
+        match outcome {
+            PaymentOutcome::Authorized { amount, valid_until } => {
+                Self::Authorized { amount: (*amount).into(), valid_until: ms(*valid_until) }
+            }
+            PaymentOutcome::Declined => Self::Declined,
+            PaymentOutcome::ActionRequired { url } => Self::ActionRequired { url: url.as_str() },
+            PaymentOutcome::Captured { amount } => Self::Captured { amount: (*amount).into() },
+            PaymentOutcome::Voided => Self::Voided,
+            PaymentOutcome::Refunded => Self::Refunded,
+            PaymentOutcome::NotFound { final_for_key } => {
+                Self::NotFound { final_for_key: *final_for_key }
+            }
+            PaymentOutcome::Failed => Self::Failed,
+        }
+    }
+}
+
+impl TryFrom<DiskPaymentOutcome<'_>> for PaymentOutcome {
+    type Error = DiskError;
+    fn try_from(disk: DiskPaymentOutcome<'_>) -> Result<Self, DiskError> {
+        Ok(match disk {
+            DiskPaymentOutcome::Authorized { amount, valid_until } => {
+                Self::Authorized { amount: amount.try_into()?, valid_until: at(valid_until) }
+            }
+            DiskPaymentOutcome::Declined => Self::Declined,
+            DiskPaymentOutcome::ActionRequired { url } => Self::ActionRequired {
+                url: Text::parse(url).map_err(|e| DiskError::new("payment outcome", e))?,
+            },
+            DiskPaymentOutcome::Captured { amount } => {
+                Self::Captured { amount: amount.try_into()? }
+            }
+            DiskPaymentOutcome::Voided => Self::Voided,
+            DiskPaymentOutcome::Refunded => Self::Refunded,
+            DiskPaymentOutcome::NotFound { final_for_key } => Self::NotFound { final_for_key },
+            DiskPaymentOutcome::Failed => Self::Failed,
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! What can go wrong, and what it was about.
+
+use std::path::PathBuf;
+
+use schemas::RequestId;
+
+/// Why a store could not be opened, read or written. Errors of [`super::Store::commit`] are final
+/// for the process.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("another process has the store at {path} open")]
+    Locked { path: PathBuf },
+    #[error("{doing} the store at {path}")]
+    Engine {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("{doing} {path}")]
+    File {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    /// The value is there but is not what was written.
+    #[error(
+        "damaged value in {keyspace} under key {key}: {why}; see runbook \"{}\"",
+        runbook::DAMAGED
+    )]
+    Damaged { keyspace: &'static str, key: String, why: String },
+    #[error(
+        "the store has format {found}, this program knows up to {known}; see runbook \"{}\"",
+        runbook::NEWER
+    )]
+    NewerFormat { found: u16, known: u16 },
+    #[error(
+        "the store ends at commit {found} but commit {promised} was durable before; \
+         see runbook \"{}\"",
+        runbook::SHORTER
+    )]
+    Shorter { found: u64, promised: u64 },
+    #[error(
+        "{path} is missing or unreadable beside a store that is not empty: {why}; see runbook \"{}\"",
+        runbook::NO_MARK
+    )]
+    NoHighWaterMark { path: PathBuf, why: String },
+    #[error(
+        "the audit chain is broken at commit {commit}: {why}; see runbook \"{}\"",
+        runbook::BROKEN_CHAIN
+    )]
+    BrokenChain { commit: u64, why: String },
+    /// An earlier commit failed; only a restart shows what is durable.
+    #[error("the store refuses to go on after a failed commit")]
+    Poisoned,
+    /// Injected by a test through the in-memory store.
+    #[error("injected failure of a commit")]
+    Injected,
+}
+
+/// Why one write can never be stored, however often it is tried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("request {request}: {what} takes {bytes} bytes, at most {max} can be stored")]
+    TooLarge { request: RequestId, what: &'static str, bytes: usize, max: usize },
+    #[error("dead letter of {stream}: {bytes} bytes, at most {max} can be stored")]
+    LetterTooLarge { stream: String, bytes: usize, max: usize },
+    #[error("stream mark of {stream}: {why}")]
+    Mark { stream: String, why: &'static str },
+    /// A batch must move the version by exactly its number of audit rows, at least one.
+    #[error("request {request}: version {version} does not follow {expected} by {rows} audit rows")]
+    VersionNotDense { request: RequestId, version: u64, expected: u64, rows: usize },
+    #[error("the outbox cursor cannot be {sent}: the last row is {last}")]
+    CursorAhead { sent: u64, last: u64 },
+}
+
+/// Headings of `RUNBOOK.md` beside this module.
+pub mod runbook {
+    pub const DAMAGED: &str = "Store: a value is damaged";
+    pub const NEWER: &str = "Store: the format is newer than the program";
+    pub const SHORTER: &str = "Store: it came back shorter";
+    pub const NO_MARK: &str = "Store: the high-water mark is missing";
+    pub const BROKEN_CHAIN: &str = "Store: the audit chain is broken";
+    pub const ALL: [&str; 5] = [DAMAGED, NEWER, SHORTER, NO_MARK, BROKEN_CHAIN];
+}
