@@ -2,3 +2,6 @@
 
 pub mod clock;
 pub mod config;
+pub mod crash;
+pub mod store;
+pub mod wire;
