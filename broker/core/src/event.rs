@@ -8,6 +8,7 @@ use schemas::{Digest, Money, PartnerId, Timestamp};
 
 use crate::effect::AcceptToken;
 use crate::quote::Quote;
+use crate::request::Version;
 use crate::timer::TimerKind;
 
 /// An input to [`crate::transition::transition`]. Stored whole in the audit log.
@@ -72,6 +73,9 @@ pub struct PartnerAnswer {
     pub attempt: u8,
     /// `None` for an unasked notice.
     pub operation: Option<PartnerOperation>,
+    /// Version of the change that sent the answered command; `None` for a notice. A "not found"
+    /// is worth as much as the instant at which it was asked for, not at which it arrived.
+    pub in_reply_to: Option<Version>,
     pub outcome: PartnerOutcome,
 }
 

@@ -151,7 +151,10 @@ pub struct Unknown {
     pub since: Timestamp,
     /// Look-ups (or copies of the order) sent so far.
     pub asks: u8,
-    /// When the partner first said it knows nothing of the order, without a break since.
+    /// Change that sent the first question asked after the order could no longer be accepted. Only
+    /// answers to it or to later questions say anything about its absence.
+    pub conclusive_from: Option<Version>,
+    /// When the partner first conclusively said that it knows nothing of the order.
     pub absent_since: Option<Timestamp>,
     /// A fencing cancel is out: its answer decides.
     pub fencing: bool,

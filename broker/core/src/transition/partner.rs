@@ -19,27 +19,21 @@ pub(super) fn answered(d: &mut Draft<'_>, answer: PartnerAnswer) -> Outcome {
             ));
         }
     }
-    let (attempt, outcome) = (answer.attempt, answer.outcome);
-    match answer.operation {
+    let PartnerAnswer { attempt, operation, in_reply_to, outcome, .. } = answer;
+    match operation {
         Some(PartnerOperation::Reserve) => reserve_answered(d, attempt, outcome),
         Some(PartnerOperation::Release) => compensation::release_answered(d, attempt, &outcome),
         Some(PartnerOperation::Cancel) if is_canceling(d, attempt) => {
             compensation::cancel_answered(d, attempt, &outcome)
         }
         // Place, lookup, a fencing cancel or an unasked notice: all speak about the order.
-        Some(PartnerOperation::Place) => {
-            placement::answered(d, attempt, Some(PartnerOperation::Place), outcome)
-        }
-        Some(PartnerOperation::Lookup) => {
-            placement::answered(d, attempt, Some(PartnerOperation::Lookup), outcome)
-        }
-        Some(PartnerOperation::Cancel) => {
-            placement::answered(d, attempt, Some(PartnerOperation::Cancel), outcome)
-        }
+        operation @ Some(
+            PartnerOperation::Place | PartnerOperation::Lookup | PartnerOperation::Cancel,
+        ) => placement::answered(d, attempt, operation, in_reply_to, outcome),
         None if is_canceling(d, attempt) && outcome == PartnerOutcome::Canceled => {
             compensation::cancel_answered(d, attempt, &outcome)
         }
-        None => placement::answered(d, attempt, None, outcome),
+        None => placement::answered(d, attempt, None, None, outcome),
     }
 }
 

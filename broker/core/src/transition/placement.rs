@@ -11,7 +11,7 @@ use super::{Outcome, Rejection, checkout, compensation, payment};
 use crate::effect::{Outcome as Notice, PartnerCommand};
 use crate::event::PartnerOutcome;
 use crate::policy::Policy;
-use crate::request::{Incident, PlacedOrder, Status, Step, Undo, UndoKind, Unknown};
+use crate::request::{Incident, PlacedOrder, Status, Step, Undo, UndoKind, Unknown, Version};
 use crate::row::Row;
 use crate::timer::TimerKind;
 
@@ -20,13 +20,16 @@ pub(super) fn answered(
     d: &mut Draft<'_>,
     attempt: u8,
     operation: Option<PartnerOperation>,
+    in_reply_to: Option<Version>,
     outcome: PartnerOutcome,
 ) -> Outcome {
     let current = d.next.checkout.as_ref().filter(|c| c.attempt == attempt);
     let step = current.map(|c| c.step.clone());
     match step {
         Some(Step::Placing) => while_placing(d, outcome),
-        Some(Step::PlacementUnknown(unknown)) => while_unknown(d, unknown, operation, outcome),
+        Some(Step::PlacementUnknown(unknown)) => {
+            while_unknown(d, unknown, operation, in_reply_to, outcome)
+        }
         Some(Step::Capturing { .. } | Step::Completed) => while_placed(d, outcome),
         Some(Step::Failed(_)) | None => late(d, attempt, outcome),
         Some(Step::Reserving { .. } | Step::Authorizing { .. } | Step::ActionRequired { .. }) => {
@@ -102,8 +105,13 @@ pub(super) fn become_unknown(d: &mut Draft<'_>) {
     d.row(Row::C11);
     d.row(Row::T18);
     let since = d.now;
-    d.checkout_mut().step =
-        Step::PlacementUnknown(Unknown { since, asks: 0, absent_since: None, fencing: false });
+    d.checkout_mut().step = Step::PlacementUnknown(Unknown {
+        since,
+        asks: 0,
+        conclusive_from: None,
+        absent_since: None,
+        fencing: false,
+    });
     d.wake(TimerKind::Human, d.policy.human_after);
     ask(d);
 }
@@ -121,6 +129,9 @@ pub(super) fn ask(d: &mut Draft<'_>) {
         && window_closed
         && (profile.lookup == LookupKind::None || unknown.absent_since.is_some());
     let copy_in_time = d.now.saturating_add(d.policy.place_budget) <= intent.not_after;
+    if window_closed {
+        unknown.conclusive_from = unknown.conclusive_from.or(Some(d.next.version));
+    }
     if unknown.fencing || fence {
         unknown.fencing = true;
         d.partner(attempt, PartnerCommand::Cancel);
@@ -138,6 +149,7 @@ fn while_unknown(
     d: &mut Draft<'_>,
     unknown: Unknown,
     operation: Option<PartnerOperation>,
+    in_reply_to: Option<Version>,
     outcome: PartnerOutcome,
 ) -> Outcome {
     match outcome {
@@ -153,7 +165,13 @@ fn while_unknown(
         {
             proven_absent(d);
         }
-        PartnerOutcome::NotFound { .. } => absent(d, unknown),
+        PartnerOutcome::NotFound { .. } => {
+            let conclusive = unknown.conclusive_from.is_some_and(|from| in_reply_to >= Some(from));
+            if !conclusive {
+                return Err(Rejection::Ignored("asked while the order could still be accepted"));
+            }
+            absent(d, unknown);
+        }
         PartnerOutcome::Refused { .. } if operation == Some(PartnerOperation::Cancel) => {
             // It cannot be fenced, so it may exist: look again.
             d.checkout_mut().step =

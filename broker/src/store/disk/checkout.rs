@@ -32,7 +32,13 @@ pub enum DiskStep<'a> {
     Authorizing { not_after: u64, asks: u8 },
     ActionRequired { until: u64, url: &'a str },
     Placing,
-    PlacementUnknown { since: u64, asks: u8, absent_since: Option<u64>, fencing: bool },
+    PlacementUnknown {
+        since: u64,
+        asks: u8,
+        conclusive_from: Option<u64>,
+        absent_since: Option<u64>,
+        fencing: bool,
+    },
     Capturing { tries: u8 },
     Completed,
     Failed(u16),
@@ -68,6 +74,7 @@ impl<'a> From<&'a Step> for DiskStep<'a> {
             Step::PlacementUnknown(unknown) => Self::PlacementUnknown {
                 since: ms(unknown.since),
                 asks: unknown.asks,
+                conclusive_from: unknown.conclusive_from.map(|version| version.0),
                 absent_since: opt_ms(unknown.absent_since),
                 fencing: unknown.fencing,
             },
@@ -91,10 +98,11 @@ impl TryFrom<DiskStep<'_>> for Step {
                 url: Text::parse(url).map_err(|e| DiskError::new("url", e))?,
             },
             DiskStep::Placing => Self::Placing,
-            DiskStep::PlacementUnknown { since, asks, absent_since, fencing } => {
+            DiskStep::PlacementUnknown { since, asks, conclusive_from, absent_since, fencing } => {
                 Self::PlacementUnknown(Unknown {
                     since: at(since),
                     asks,
+                    conclusive_from: conclusive_from.map(Version),
                     absent_since: opt_at(absent_since),
                     fencing,
                 })

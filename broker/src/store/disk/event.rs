@@ -5,6 +5,7 @@ use broker_core::event::{
     Conclusion, Event, Finding, PartnerAnswer, PartnerOutcome, PaymentAnswer, PaymentOutcome,
     Update,
 };
+use broker_core::request::Version;
 use schemas::id::{CommandId, OrderId, ReservationId};
 use schemas::text::Text;
 use schemas::{Digest, PartnerId};
@@ -44,6 +45,7 @@ pub enum DiskEvent<'a> {
         partner: &'a str,
         attempt: u8,
         operation: Option<DiskPartnerOperation>,
+        in_reply_to: Option<u64>,
         outcome: DiskPartnerOutcome<'a>,
     },
     Payment {
@@ -116,6 +118,7 @@ impl<'a> From<&'a Event> for DiskEvent<'a> {
                 partner: answer.partner.as_str(),
                 attempt: answer.attempt,
                 operation: answer.operation.map(Into::into),
+                in_reply_to: answer.in_reply_to.map(|version| version.0),
                 outcome: (&answer.outcome).into(),
             },
             Event::Payment(answer) => Self::Payment {
@@ -157,11 +160,12 @@ impl TryFrom<DiskEvent<'_>> for Event {
                 command: CommandId::parse(command).map_err(bad)?,
                 token_digest: Digest::from_bytes(token_digest),
             },
-            DiskEvent::Partner { partner, attempt, operation, outcome } => {
+            DiskEvent::Partner { partner, attempt, operation, in_reply_to, outcome } => {
                 Self::Partner(PartnerAnswer {
                     partner: PartnerId::parse(partner).map_err(bad)?,
                     attempt,
                     operation: operation.map(Into::into),
+                    in_reply_to: in_reply_to.map(Version),
                     outcome: outcome.try_into()?,
                 })
             }
