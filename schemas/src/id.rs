@@ -29,6 +29,8 @@ pub enum IdError {
     Character { kind: &'static str, found: char, at: usize },
     #[error("{kind} must be a UUID version 7 such as 01890a5d-ac96-774b-bcce-b302099a8057: {why}")]
     Uuid { kind: &'static str, why: String },
+    #[error("call_id must be two hex numbers such as 7-1f, the one sent with the question")]
+    CallId,
 }
 
 fn check_token(kind: &'static str, text: &str, max: usize, extra: &[char]) -> Result<(), IdError> {
@@ -49,11 +51,14 @@ fn check_token(kind: &'static str, text: &str, max: usize, extra: &[char]) -> Re
 
 /// Declares an identifier that is a bounded ASCII token, usable as one NATS subject token.
 macro_rules! token_id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal, $extra:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal, $extra:expr, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(try_from = "String", into = "String")]
-        #[schemars(with = "String", extend("minLength" = 1, "maxLength" = $max))]
+        #[schemars(
+            with = "String",
+            extend("minLength" = 1, "maxLength" = $max, "pattern" = $pattern)
+        )]
         pub struct $name(SmolStr);
 
         impl $name {
@@ -101,45 +106,45 @@ macro_rules! token_id {
 
 token_id!(
     /// The principal of a customer: the subject token on which the customer may publish.
-    CustomerId, "customer_id", 32, &[]
+    CustomerId, "customer_id", 32, &[], "^[A-Za-z0-9_-]+$"
 );
 token_id!(
     /// A bookstore, as named in the partner directory and on its subjects.
-    PartnerId, "partner_id", 32, &[]
+    PartnerId, "partner_id", 32, &[], "^[A-Za-z0-9_-]+$"
 );
 token_id!(
     /// A payment provider, as named in the configuration and on its subjects.
-    ProviderId, "provider", 32, &[]
+    ProviderId, "provider", 32, &[], "^[A-Za-z0-9_-]+$"
 );
 token_id!(
     /// Made by the requester for each update, cancel or accept_quote; unique within its request.
-    CommandId, "command_id", 64, &['.', ':']
+    CommandId, "command_id", 64, &['.', ':'], "^[A-Za-z0-9_.:-]+$"
 );
 token_id!(
     /// The partner's name for one offer; what `reserve` and `place` refer to.
-    QuoteId, "quote_id", 64, &['.', ':', '/', '+', '=']
+    QuoteId, "quote_id", 64, &['.', ':', '/', '+', '='], "^[A-Za-z0-9_.:/+=-]+$"
 );
 token_id!(
     /// The partner's name for an order it accepted.
-    OrderId, "order_id", 64, &['.', ':', '/', '+', '=']
+    OrderId, "order_id", 64, &['.', ':', '/', '+', '='], "^[A-Za-z0-9_.:/+=-]+$"
 );
 token_id!(
     /// The partner's name for a hold on stock.
-    ReservationId, "reservation_id", 64, &['.', ':', '/', '+', '=']
+    ReservationId, "reservation_id", 64, &['.', ':', '/', '+', '='], "^[A-Za-z0-9_.:/+=-]+$"
 );
 token_id!(
     /// Key of one attempt at its receiver: 20 characters of base32 over
     /// BLAKE3(operation, request, attempt). The same for every copy of the same attempt.
-    Key, "key", 32, &[]
+    Key, "key", 32, &[], "^[A-Za-z0-9_-]+$"
 );
 token_id!(
     /// Id of one copy of a command, event or notification: `<incarnation>-<request>-<version>-<index>`.
     /// It is the `Nats-Msg-Id`, and `in_reply_to` of the answer.
-    MessageId, "id", 96, &['.', ':']
+    MessageId, "id", 96, &['.', ':'], "^[A-Za-z0-9_.:-]+$"
 );
 token_id!(
     /// A payment token made by the payment provider; never a card number.
-    PaymentToken, "payment_token", 64, &['.', ':']
+    PaymentToken, "payment_token", 64, &['.', ':'], "^[A-Za-z0-9_.:-]+$"
 );
 
 /// A purchase request's id and idempotency key: a UUID version 7 made by the requester.
@@ -233,7 +238,7 @@ impl From<RequestId> for String {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
+#[schemars(with = "String", extend("pattern" = "^[0-9a-f]{1,8}-[0-9a-f]{1,16}$"))]
 pub struct CallId {
     /// Changes at every start of the broker, so that answers to an earlier life are recognised.
     pub epoch: u32,
@@ -250,17 +255,57 @@ impl fmt::Display for CallId {
 impl TryFrom<String> for CallId {
     type Error = IdError;
     fn try_from(text: String) -> Result<Self, IdError> {
-        let bad = || IdError::Length { kind: "call_id", len: text.len(), max: 25 };
-        let (epoch, counter) = text.split_once('-').ok_or_else(bad)?;
-        Ok(Self {
-            epoch: u32::from_str_radix(epoch, 16).map_err(|_| bad())?,
-            counter: u64::from_str_radix(counter, 16).map_err(|_| bad())?,
-        })
+        let parsed = text.split_once('-').and_then(|(epoch, counter)| {
+            Some(Self {
+                epoch: u32::try_from(parse_hex(epoch, 8)?).ok()?,
+                counter: parse_hex(counter, 16)?,
+            })
+        });
+        parsed.ok_or(IdError::CallId)
     }
+}
+
+/// Plain hex digits only; the standard parser would accept a sign.
+fn parse_hex(text: &str, max_digits: usize) -> Option<u64> {
+    let plain = text.len() <= max_digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+    plain.then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 
 impl From<CallId> for String {
     fn from(id: CallId) -> String {
         id.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_id_is_two_plain_hex_numbers() {
+        let id = CallId { epoch: u32::MAX, counter: u64::MAX };
+        assert_eq!(CallId::try_from(id.to_string()), Ok(id));
+        for bad in ["", "1", "-", "1-", "-1", "+1-2", "1-+2", "1-2-3", "100000000-1", "g-1"] {
+            assert_eq!(CallId::try_from(bad.to_owned()), Err(IdError::CallId), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_version_7_names_a_request_and_keeps_its_instant() {
+        let id = RequestId::from_parts(1_763_640_000_123, u128::MAX);
+        assert_eq!(RequestId::parse(&id.to_string()), Ok(id));
+        assert_eq!(id.unix_ms(), 1_763_640_000_123);
+        let version_4 = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
+        let err = RequestId::parse(version_4).unwrap_err();
+        assert!(err.to_string().contains("this one is version 4"), "{err}");
+    }
+
+    #[test]
+    fn a_principal_can_never_widen_a_subject() {
+        for bad in ["", "a.b", "*", ">", "a b", "ü", &"x".repeat(33)] {
+            assert!(CustomerId::parse(bad).is_err(), "{bad}");
+            assert!(PartnerId::parse(bad).is_err(), "{bad}");
+        }
+        assert!(CustomerId::parse(&"x".repeat(32)).is_ok());
     }
 }

@@ -13,6 +13,7 @@ pub mod destination;
 pub mod digest;
 pub mod directory;
 pub mod event;
+pub mod generate;
 pub mod id;
 pub mod isbn;
 pub mod item;

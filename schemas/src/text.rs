@@ -1,8 +1,9 @@
 //! Bounded free text: no control characters, trimmed, never empty.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// Why a text is refused.
@@ -17,12 +18,24 @@ pub enum TextError {
 }
 
 /// Text of 1 to `MAX` bytes without control characters.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
 pub struct Text<const MAX: usize>(String);
+
+impl<const MAX: usize> JsonSchema for Text<MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Owned(format!("Text{MAX}"))
+    }
+
+    /// JSON Schema counts characters where we count bytes, so its bound is the wider one.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "minLength": 1, "maxLength": MAX})
+    }
+}
 
 impl<const MAX: usize> Text<MAX> {
     pub fn parse(text: &str) -> Result<Self, TextError> {

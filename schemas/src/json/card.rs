@@ -2,6 +2,7 @@
 //! only, which keeps it out of the scope of card rules; so a card number must be refused before
 //! anything is stored, logged or forwarded, even in a field nobody reads.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -28,14 +29,14 @@ pub fn refuse_card_numbers(bytes: &[u8]) -> Result<(), DecodeError> {
     let scanned = Scan { path: &Path::Root, found: &mut found }.deserialize(&mut reader);
     // A card number before the point where the text stops being JSON is still a card number.
     if let Some(path) = found {
-        return Err(DecodeError::CardNumber { path });
+        return Err(DecodeError::card_number(path));
     }
     scanned.and_then(|()| reader.end()).map_err(|e| DecodeError::malformed(&e))
 }
 
 /// Whether a text contains what looks like a card number: 13 to 19 digits, spaces and dashes
 /// ignored, that pass the Luhn check and start like a card. No ISBN does (see [`is_card`]);
-/// a text that is a UUID as a whole is an id.
+/// a UUID, hyphenated anywhere or plain as the whole text, is an id.
 pub fn contains_card_number(text: &str) -> bool {
     if text.is_ascii() {
         return ascii_contains(text);
@@ -51,7 +52,33 @@ fn ascii_contains(text: &str) -> bool {
     if uuid::Uuid::try_parse(text.trim()).is_ok() {
         return false;
     }
+    let text = without_uuids(text);
     text.split(|c: char| !(c.is_ascii_digit() || is_separator(c))).any(run_contains)
+}
+
+/// One UUID in a few thousand would otherwise pass for a card number by chance.
+fn without_uuids(text: &str) -> Cow<'_, str> {
+    const UUID_LEN: usize = 36;
+    let mut rest = text.as_bytes();
+    let mut kept: Option<String> = None;
+    while let Some(at) = rest.windows(UUID_LEN).position(is_uuid) {
+        let kept = kept.get_or_insert_default();
+        kept.push_str(&String::from_utf8_lossy(&rest[..at]));
+        kept.push('#');
+        rest = &rest[at + UUID_LEN..];
+    }
+    match kept {
+        Some(kept) => Cow::Owned(kept + &String::from_utf8_lossy(rest)),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+fn is_uuid(window: &[u8]) -> bool {
+    window.iter().enumerate().all(|(at, byte)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    })
 }
 
 fn is_separator(c: char) -> bool {

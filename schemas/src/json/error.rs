@@ -3,6 +3,9 @@
 use crate::RejectReason;
 use crate::problem::Problem;
 
+/// Most characters of a path or explanation: parts of it are the sender's own words.
+const WORDS_CHARS_MAX: usize = 300;
+
 /// Why a message was refused before anything was done with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
@@ -24,7 +27,11 @@ pub enum DecodeError {
 impl DecodeError {
     /// A field that breaks a rule.
     pub fn field(path: impl Into<String>, why: impl Into<String>) -> Self {
-        Self::Field { path: path.into(), why: why.into() }
+        Self::Field { path: bounded(path.into()), why: bounded(why.into()) }
+    }
+
+    pub(super) fn card_number(path: String) -> Self {
+        Self::CardNumber { path: bounded(path) }
     }
 
     pub const fn reason(&self) -> RejectReason {
@@ -46,7 +53,7 @@ impl DecodeError {
     }
 
     pub(super) fn malformed(error: &serde_json::Error) -> Self {
-        Self::Malformed { why: error.to_string() }
+        Self::Malformed { why: bounded(error.to_string()) }
     }
 
     pub(super) fn from_serde(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
@@ -63,6 +70,13 @@ impl DecodeError {
             Some(name) => Self::field(join(&path, name), "this field is required"),
             None => Self::field(path, why),
         }
+    }
+}
+
+fn bounded(words: String) -> String {
+    match words.char_indices().nth(WORDS_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &words[..end]),
+        None => words,
     }
 }
 

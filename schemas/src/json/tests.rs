@@ -70,6 +70,7 @@ fn a_wrong_field_is_named_with_the_rule_it_breaks() {
         ("/request_id", json!("42"), "request_id", "UUID version 7"),
         ("/strategy", json!("lucky"), "strategy", "`cheapest`"),
         ("/payment_token", json!("a b"), "payment_token", "letters"),
+        ("/item/value", json!("x".repeat(33)), "item.value", "32 bytes"),
     ] {
         let (found, why) = refused_field(pointer, value);
         assert_eq!(found, path, "{why}");
@@ -123,6 +124,20 @@ fn what_is_not_one_json_text_is_malformed() {
     let err = decode::<CreatePurchase>(&two, COMMAND_BYTES_MAX).unwrap_err();
     assert_eq!(err.reason(), RejectReason::Malformed);
     assert_eq!(decode::<Value>(&[b'"', 0xff, b'"'], 9).unwrap_err().reason(), err.reason());
+}
+
+#[test]
+fn a_refusal_repeats_only_a_little_of_what_was_sent() {
+    let long = "x".repeat(60_000);
+    let mut message = create();
+    message["strategy"] = json!(long);
+    let err = decode_create(&message).unwrap_err();
+    assert!(err.to_string().contains("xxxx"), "{err}");
+    assert!(err.to_string().len() < 1000, "{} bytes", err.to_string().len());
+    let card = json!({ &long: "4111111111111111" }).to_string();
+    let err = decode_command::<CreatePurchase>(card.as_bytes()).unwrap_err();
+    assert_eq!(err.reason(), RejectReason::PanNotAccepted);
+    assert!(err.to_string().len() < 1000);
 }
 
 #[test]

@@ -4,10 +4,10 @@
 use super::DecodeError;
 use crate::money::AMOUNT_MAX_MINOR;
 use crate::partner::{
-    Component, PartnerNotice, PartnerReply, QUOTE_ITEMS_MAX, QuoteAnswer, QuoteAnswers,
-    QuoteOutcome, QuoteQuestion, QuoteRequests,
+    Cancel, Component, Lookup, PartnerNotice, PartnerReply, Place, QUOTE_ITEMS_MAX, QuoteAnswer,
+    QuoteAnswers, QuoteOutcome, QuoteQuestion, QuoteRequests, Release, Reserve,
 };
-use crate::payment::PaymentReply;
+use crate::payment::{Authorize, Capture, PaymentLookup, PaymentReply, Refund, Void};
 use crate::purchase::{
     AcceptQuote, CancelPurchase, CreatePurchase, GetPurchase, LIST_PAGE_MAX, ListPurchases,
     QUANTITY_MAX, UpdatePurchase,
@@ -34,7 +34,21 @@ macro_rules! nothing_more_to_check {
     )*};
 }
 
-nothing_more_to_check!(CancelPurchase, GetPurchase, PartnerReply, PartnerNotice, PaymentReply);
+nothing_more_to_check!(CancelPurchase, GetPurchase);
+nothing_more_to_check!(Release, Cancel, Lookup, PartnerReply, PartnerNotice);
+nothing_more_to_check!(Authorize, Capture, Void, Refund, PaymentLookup, PaymentReply);
+
+impl Validate for Reserve {
+    fn validate(&self) -> Result<(), DecodeError> {
+        quantity("quantity", self.quantity)
+    }
+}
+
+impl Validate for Place {
+    fn validate(&self) -> Result<(), DecodeError> {
+        quantity("quantity", self.quantity)
+    }
+}
 
 impl Validate for CreatePurchase {
     fn validate(&self) -> Result<(), DecodeError> {
