@@ -7,7 +7,7 @@
 //!  engine, API, auditor ◀── Reader (any thread, durable state only)
 //! ```
 //!
-//! Three promises, kept by both stores and checked by [`conformance`]:
+//! Three promises, kept by both stores and checked by the conformance suite:
 //!
 //! 1. **All or nothing.** A [`Write`] is applied whole or not at all; a request's batch only if
 //!    the stored version is the expected one.
@@ -21,15 +21,21 @@
 //! durable.
 
 pub mod disk;
+mod encode;
 pub mod error;
+pub mod mem;
 pub mod port;
 pub mod row;
+pub mod thread;
+mod watchdog;
 pub mod write;
 
 pub use error::{Refusal, StoreError};
+pub use mem::{FailedCommit, MemStore};
 pub use port::{Listing, Meta, Reader, Store};
 pub use row::{
     AuditBody, AuditRecord, ChainHash, CommitNumber, DeadLetterRow, Incarnation, OutboxSeq,
     Outgoing, StoredRow,
 };
+pub use thread::{Fatal, StoreThread, WriterEnded, abort_process};
 pub use write::{Committed, OutboxProgress, StreamMark, Write};

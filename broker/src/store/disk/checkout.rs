@@ -28,9 +28,17 @@ pub struct DiskCheckout<'a> {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DiskStep<'a> {
-    Reserving { not_after: u64 },
-    Authorizing { not_after: u64, asks: u8 },
-    ActionRequired { until: u64, url: &'a str },
+    Reserving {
+        not_after: u64,
+    },
+    Authorizing {
+        not_after: u64,
+        asks: u8,
+    },
+    ActionRequired {
+        until: u64,
+        url: &'a str,
+    },
     Placing,
     PlacementUnknown {
         since: u64,
@@ -39,7 +47,9 @@ pub enum DiskStep<'a> {
         absent_since: Option<u64>,
         fencing: bool,
     },
-    Capturing { tries: u8 },
+    Capturing {
+        tries: u8,
+    },
     Completed,
     Failed(u16),
 }

@@ -1,6 +1,6 @@
 //! The store's own rows.
 
-use broker_core::batch::SourceStream;
+use broker_core::batch::{SourceStream, StreamPosition};
 use schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -104,6 +104,24 @@ impl DiskMark<'_> {
             sequence: self.sequence,
             message_id: self.message_id.map(SmolStr::new),
             outbox: self.outbox.map(OutboxSeq),
+        }
+    }
+}
+
+impl Tail {
+    /// A message of `position` is applied. The store keeps the highest: messages of different
+    /// requests commit in any order.
+    pub fn apply(&mut self, position: StreamPosition) {
+        let applied = &mut self.applied[usize::from(position.stream.number())];
+        *applied = position.sequence.max(*applied);
+    }
+
+    /// A stream that was created anew counts from the start again.
+    pub fn see(&mut self, before: Option<&StreamMark>, now: &StreamMark) {
+        let recreated = before.is_some_and(|b| b.created_unix_ns != now.created_unix_ns);
+        let source = SourceStream::ALL.into_iter().find(|source| source.name() == now.stream);
+        if let Some(source) = source.filter(|_| recreated) {
+            self.applied[usize::from(source.number())] = now.sequence;
         }
     }
 }
