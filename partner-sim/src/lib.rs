@@ -3,12 +3,13 @@
 //! Two layers. The pure one ([`Partner`], [`PaymentProvider`], [`World`]) does no IO and knows no
 //! clock: a message and `now` go in, answers with their delivery instants come out, and the same
 //! seed with the same inputs gives the same answers. The simulator and the benches call it
-//! directly. The shell (`nats`) puts the same stores on a real NATS server: it acknowledges a
+//! directly. The shell ([`nats`]) puts the same stores on a real NATS server: it acknowledges a
 //! command only once its effect is in a synced ledger file, so that killing it loses nothing.
 //!
 //! Every decision is kept in a ledger ([`ledger`]): the ground truth that auditors compare with
 //! what the broker believes. The broker itself never reads it.
 
+pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod dice;
@@ -16,6 +17,7 @@ pub mod fault;
 pub mod latency;
 pub mod ledger;
 
+pub mod nats;
 pub mod partner;
 pub mod payment;
 pub mod price;
