@@ -35,7 +35,7 @@ pub fn refuse_card_numbers(bytes: &[u8]) -> Result<(), DecodeError> {
 }
 
 /// Whether a text contains what looks like a card number: 13 to 19 digits, spaces and dashes
-/// ignored, that pass the Luhn check and start like a card. No ISBN does (see [`is_card`]);
+/// ignored, that pass the Luhn check and start like a card. No ISBN does;
 /// a UUID, hyphenated anywhere or plain as the whole text, is an id.
 pub fn contains_card_number(text: &str) -> bool {
     if text.is_ascii() {
