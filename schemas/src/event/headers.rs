@@ -1,7 +1,7 @@
 //! CloudEvents attributes as NATS headers. Names are written in lower case and read in any case;
 //! values are percent-encoded outside printable ASCII, as the NATS binding of CloudEvents says.
 
-use super::{SOURCE_BROKER, TYPE_PREFIX};
+use super::SOURCE_BROKER;
 use crate::Timestamp;
 use crate::id::{IdError, MessageId};
 use crate::time::TimeError;
@@ -45,10 +45,14 @@ pub struct EventHeaders {
 }
 
 impl EventHeaders {
-    /// Headers of something the broker says; `kind` is the part after the reverse-DNS prefix.
-    pub fn of_broker(id: MessageId, kind: &str, subject: String, time: Timestamp) -> Self {
-        let kind = format!("{TYPE_PREFIX}.{kind}");
-        Self { id, source: SOURCE_BROKER.to_owned(), kind, subject, time }
+    /// Headers of something the broker says; `event_type` as the messages' `event_type()` gives it.
+    pub fn of_broker(
+        id: MessageId,
+        event_type: impl Into<String>,
+        subject: String,
+        time: Timestamp,
+    ) -> Self {
+        Self { id, source: SOURCE_BROKER.to_owned(), kind: event_type.into(), subject, time }
     }
 
     /// Header names and encoded values, ready to send.
@@ -137,11 +141,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::event::PurchaseEventKind;
 
     fn headers(subject: &str) -> EventHeaders {
         EventHeaders::of_broker(
             MessageId::parse("1-r-2-0").unwrap(),
-            "purchase_request.ordered",
+            PurchaseEventKind::Ordered.event_type(),
             subject.to_owned(),
             Timestamp::from_unix_ms(1),
         )

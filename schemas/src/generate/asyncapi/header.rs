@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::event::{EventHeaders, SOURCE_BROKER};
+use crate::event::{EventHeaders, PurchaseEventKind, SOURCE_BROKER};
 use crate::generate::example::{at, message_id, request_id};
 
 const EVENT: &str = "EventHeaders";
@@ -73,7 +73,7 @@ pub(super) fn schemas() -> Map<String, Value> {
 fn event_headers(msg_id: &Value, traceparent: &Value) -> Value {
     let sample = EventHeaders::of_broker(
         message_id(0),
-        "purchase_request.ordered",
+        PurchaseEventKind::Ordered.event_type(),
         request_id().to_string(),
         at("12:00:01.250"),
     );
