@@ -27,6 +27,18 @@ points! {
     STORE_AFTER_COMMIT = "store.after_commit";
     /// Some writers of the group have been told, others not.
     STORE_BETWEEN_ACKS = "store.between_acks";
+    /// A batch is durable; neither engine nor egress knows yet.
+    DRIVER_AFTER_COMMIT = "driver.after_commit";
+    /// A message of a stream is decided; the server does not know yet.
+    INGRESS_BEFORE_ACK = "ingress.before_ack";
+    /// A call of the micro service is decided; the caller does not know yet.
+    SERVICE_BEFORE_REPLY = "service.before_reply";
+    /// A row is durable and about to be sent.
+    EGRESS_BEFORE_PUBLISH = "egress.before_publish";
+    /// A row was sent; its acknowledgement is not in.
+    EGRESS_AFTER_PUBLISH = "egress.after_publish";
+    /// Rows are acknowledged; the cursor is not durable yet.
+    EGRESS_BEFORE_CURSOR = "egress.before_cursor";
 }
 
 impl CrashPoint {

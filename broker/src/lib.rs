@@ -3,5 +3,10 @@
 pub mod clock;
 pub mod config;
 pub mod crash;
+pub mod driver;
+pub mod mailbox;
+pub mod metrics;
+pub mod nats;
+pub mod storage;
 pub mod store;
 pub mod wire;

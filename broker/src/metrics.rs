@@ -1,0 +1,293 @@
+//! Every metric of the broker: names, units and labels stand here and nowhere else, one function
+//! per observation. Prefix `broker_`, base units, `_total` for counters; no label takes its values
+//! from customers, requests or ISBNs.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use broker_core::engine::output::{CallOutcome, Fact};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use schemas::PartnerId;
+
+const TRANSITIONS: &str = "broker_transitions_total";
+const ROWS: &str = "broker_transition_rows_total";
+const REFUSALS: &str = "broker_refusals_total";
+const SWEEPS: &str = "broker_sweeps_total";
+const SWEEP_DURATION: &str = "broker_sweep_duration_seconds";
+const SWEEP_COVERAGE: &str = "broker_sweep_coverage_ratio";
+const PARTNER_CALLS: &str = "broker_partner_calls_total";
+const PARTNER_CALL_DURATION: &str = "broker_partner_call_duration_seconds";
+const QUOTES_UNUSED: &str = "broker_quotes_unused_total";
+const QUESTIONS_DROPPED: &str = "broker_questions_dropped_total";
+const COMMIT_CONFLICTS: &str = "broker_commit_conflicts_total";
+const STRAY_ANSWERS: &str = "broker_stray_answers_total";
+const RECEIVED: &str = "broker_messages_received_total";
+const DEAD_LETTERS: &str = "broker_dead_letters_total";
+const REDELIVERIES: &str = "broker_redeliveries_requested_total";
+const SERVICE_REPLIES: &str = "broker_service_replies_total";
+const SERVICE_DURATION: &str = "broker_service_duration_seconds";
+const PUBLISHED: &str = "broker_messages_published_total";
+const PUBLISH_RETRIES: &str = "broker_publish_retries_total";
+const LAPSED: &str = "broker_outbox_lapsed_total";
+const REWINDS: &str = "broker_outbox_rewinds_total";
+const OUTBOX_BACKLOG: &str = "broker_outbox_backlog_rows";
+const OUTBOX_IN_FLIGHT: &str = "broker_outbox_in_flight_rows";
+const STREAM_INCIDENTS: &str = "broker_stream_incidents_total";
+const NATS_CONNECTED: &str = "broker_nats_connected";
+const NATS_CONNECTIONS: &str = "broker_nats_connections_total";
+const SLOW_CONSUMERS: &str = "broker_nats_slow_consumer_events_total";
+const ACK_DURABLE: &str = "broker_nats_ack_is_durable";
+const CLOCK_DISAGREEMENT: &str = "broker_clock_disagreement_seconds";
+const READY: &str = "broker_ready";
+const WAITING: &str = "broker_waiting_for_engine";
+
+/// Buckets around the promises: a sweep's hard stop of 3 s, resolution within 5 s.
+const SECONDS: &[f64] =
+    &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0];
+const RATIOS: &[f64] = &[0.0, 0.25, 0.5, 0.8, 0.9, 0.99, 1.0];
+
+/// Installs the process-wide recorder once, and gives the handle that renders it.
+///
+/// # Errors
+/// Another recorder was installed by somebody else.
+pub fn install() -> anyhow::Result<PrometheusHandle> {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    if let Some(handle) = HANDLE.get() {
+        return Ok(handle.clone());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_ratio".to_owned()), RATIOS)?
+        .install_recorder();
+    match handle {
+        Ok(handle) => {
+            describe();
+            Ok(HANDLE.get_or_init(|| handle).clone())
+        }
+        // Two brokers starting at once in one process: the other one won the race.
+        Err(error) => HANDLE.get().cloned().ok_or_else(|| error.into()),
+    }
+}
+
+fn describe() {
+    describe_counter!(TRANSITIONS, "Applied events, by event and resulting status");
+    describe_counter!(ROWS, "Rows of the canonical tables that were taken");
+    describe_counter!(REFUSALS, "Events that were refused, by event and reason");
+    describe_counter!(SWEEPS, "Sweeps started");
+    describe_histogram!(SWEEP_DURATION, Unit::Seconds, "From first question to conclusion");
+    describe_histogram!(SWEEP_COVERAGE, "Share of eligible partners that answered a sweep");
+    describe_counter!(PARTNER_CALLS, "Quote questions that ended, by partner and outcome");
+    describe_histogram!(PARTNER_CALL_DURATION, Unit::Seconds, "Time to a partner's quote answer");
+    describe_counter!(QUOTES_UNUSED, "Quote answers nobody used, by why");
+    describe_counter!(QUESTIONS_DROPPED, "Quote questions not sent, by why");
+    describe_counter!(COMMIT_CONFLICTS, "Commits that found another version and were redecided");
+    describe_counter!(STRAY_ANSWERS, "Answers about requests that do not exist or concern others");
+    describe_counter!(RECEIVED, "Messages taken from streams, by stream");
+    describe_counter!(DEAD_LETTERS, "Messages given up, by stream and reason");
+    describe_counter!(REDELIVERIES, "Messages that could not be decided now, by stream");
+    describe_counter!(SERVICE_REPLIES, "Replies of the micro service, by operation and result");
+    describe_histogram!(SERVICE_DURATION, Unit::Seconds, "From service call to its reply");
+    describe_counter!(PUBLISHED, "Outbox rows acknowledged, by stream and whether known before");
+    describe_counter!(PUBLISH_RETRIES, "Publishes to be repeated, by stream and why");
+    describe_counter!(LAPSED, "Outbox rows dropped because their time had passed, by operation");
+    describe_counter!(REWINDS, "Times the outbox was replayed because a stream had lost its tail");
+    describe_gauge!(OUTBOX_BACKLOG, "Durable outbox rows not yet acknowledged");
+    describe_gauge!(OUTBOX_IN_FLIGHT, "Outbox rows sent and not yet acknowledged");
+    describe_counter!(STREAM_INCIDENTS, "Streams found recreated or cut, by stream and what");
+    describe_gauge!(NATS_CONNECTED, "1 while connected");
+    describe_counter!(NATS_CONNECTIONS, "Connections made");
+    describe_counter!(SLOW_CONSUMERS, "Times the client dropped messages of a full subscription");
+    describe_gauge!(
+        ACK_DURABLE,
+        "1 if a publish acknowledgement survives a power cut, 0 if not or unknown"
+    );
+    describe_gauge!(
+        CLOCK_DISAGREEMENT,
+        Unit::Seconds,
+        "Difference between wall and monotonic time"
+    );
+    describe_gauge!(READY, "1 once recovered and connected");
+    describe_gauge!(WAITING, "Messages and calls that wait for the engine's answer");
+}
+
+/// Counts what the engine observed. `name_of` gives the label of a partner.
+pub fn fact<'a>(
+    fact: &Fact,
+    name_of: impl Fn(broker_core::partner::PartnerIndex) -> &'a PartnerId,
+) {
+    match fact {
+        Fact::Transition { event, rows, to, .. } => {
+            counter!(TRANSITIONS, "event" => *event, "status" => to.label()).increment(1);
+            for row in rows {
+                counter!(ROWS, "row" => row.label()).increment(1);
+            }
+        }
+        Fact::Refused { event, reason, .. } => {
+            counter!(REFUSALS, "event" => *event, "reason" => reason.label()).increment(1);
+        }
+        Fact::SweepStarted { .. } => counter!(SWEEPS).increment(1),
+        Fact::SweepClosed { took_ms, answered, asked, .. } => {
+            histogram!(SWEEP_DURATION).record(seconds(*took_ms));
+            if *asked > 0 {
+                histogram!(SWEEP_COVERAGE).record(ratio(*answered, *asked));
+            }
+        }
+        Fact::Quote { partner, outcome, took_ms } => {
+            let partner = name_of(*partner).to_string();
+            let outcome = call_outcome(*outcome);
+            counter!(PARTNER_CALLS, "partner" => partner.clone(), "outcome" => outcome)
+                .increment(1);
+            histogram!(PARTNER_CALL_DURATION, "partner" => partner).record(seconds(*took_ms));
+        }
+        Fact::LateQuote => counter!(QUOTES_UNUSED, "why" => "late").increment(1),
+        Fact::DuplicateQuote => counter!(QUOTES_UNUSED, "why" => "duplicate").increment(1),
+        Fact::InvalidQuote { .. } => counter!(QUOTES_UNUSED, "why" => "invalid").increment(1),
+        Fact::CommitConflict { .. } => counter!(COMMIT_CONFLICTS).increment(1),
+        Fact::StrayAnswer { reason, .. } => {
+            counter!(STRAY_ANSWERS, "reason" => reason.label()).increment(1);
+        }
+    }
+}
+
+const fn call_outcome(outcome: CallOutcome) -> &'static str {
+    match outcome {
+        CallOutcome::Offer => "offer",
+        CallOutcome::NoStock => "no_stock",
+        CallOutcome::Refused => "refused",
+        CallOutcome::TimedOut => "timeout",
+        CallOutcome::Down => "down",
+    }
+}
+
+/// A quote answer that could not be read.
+pub fn quote_unreadable() {
+    counter!(QUOTES_UNUSED, "why" => "unreadable").increment(1);
+}
+
+/// Questions that were not sent: `disconnected`, `overload` or `refused`.
+pub fn questions_dropped(why: &'static str, questions: usize) {
+    counter!(QUESTIONS_DROPPED, "why" => why).increment(count(questions));
+}
+
+pub fn received(stream: &'static str) {
+    counter!(RECEIVED, "stream" => stream).increment(1);
+}
+
+pub fn dead_letter(stream: &'static str, reason: &'static str) {
+    counter!(DEAD_LETTERS, "stream" => stream, "reason" => reason).increment(1);
+}
+
+pub fn redelivery(stream: &'static str) {
+    counter!(REDELIVERIES, "stream" => stream).increment(1);
+}
+
+/// `result` is `accepted`, `replayed`, `page` or a reject reason.
+pub fn service_reply(operation: &'static str, result: &'static str, took: Duration) {
+    counter!(SERVICE_REPLIES, "operation" => operation, "result" => result).increment(1);
+    histogram!(SERVICE_DURATION, "operation" => operation).record(took.as_secs_f64());
+}
+
+pub fn published(stream: &'static str, duplicate: bool) {
+    let known = if duplicate { "true" } else { "false" };
+    counter!(PUBLISHED, "stream" => stream, "duplicate" => known).increment(1);
+}
+
+/// `why` is `timeout`, `refused` or `not_sent`.
+pub fn publish_retry(stream: &'static str, why: &'static str) {
+    counter!(PUBLISH_RETRIES, "stream" => stream, "why" => why).increment(1);
+}
+
+pub fn lapsed(operation: &'static str) {
+    counter!(LAPSED, "operation" => operation).increment(1);
+}
+
+pub fn rewound(stream: &str) {
+    counter!(REWINDS, "stream" => stream.to_owned()).increment(1);
+}
+
+pub fn outbox(backlog: u64, in_flight: usize) {
+    gauge!(OUTBOX_BACKLOG).set(number(backlog));
+    gauge!(OUTBOX_IN_FLIGHT).set(number(count(in_flight)));
+}
+
+/// `what` is `recreated`, `shorter` or `cut`.
+pub fn stream_incident(stream: &str, what: &'static str) {
+    counter!(STREAM_INCIDENTS, "stream" => stream.to_owned(), "what" => what).increment(1);
+}
+
+pub fn nats_connected(connected: bool) {
+    gauge!(NATS_CONNECTED).set(flag(connected));
+    if connected {
+        counter!(NATS_CONNECTIONS).increment(1);
+    }
+}
+
+pub fn slow_consumer() {
+    counter!(SLOW_CONSUMERS).increment(1);
+}
+
+pub fn ack_durable(durable: bool) {
+    gauge!(ACK_DURABLE).set(flag(durable));
+}
+
+pub fn clock_disagreement(ms: u64) {
+    gauge!(CLOCK_DISAGREEMENT).set(seconds(ms));
+}
+
+pub fn ready(ready: bool) {
+    gauge!(READY).set(flag(ready));
+}
+
+pub fn waiting(waiting: usize) {
+    gauge!(WAITING).set(number(count(waiting)));
+}
+
+fn flag(on: bool) -> f64 {
+    if on { 1.0 } else { 0.0 }
+}
+
+fn seconds(ms: u64) -> f64 {
+    Duration::from_millis(ms).as_secs_f64()
+}
+
+fn ratio(part: usize, whole: usize) -> f64 {
+    number(count(part)) / number(count(whole))
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+/// Exact up to 2^32; nothing counted here grows beyond it.
+fn number(n: u64) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_the_prefix_and_counters_end_in_total() {
+        let handle = install().unwrap();
+        quote_unreadable();
+        ready(true);
+        service_reply("create", "accepted", Duration::from_millis(3));
+        let text = handle.render();
+        for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            assert!(line.starts_with("broker_"), "{line}");
+        }
+        assert!(text.contains("broker_quotes_unused_total{why=\"unreadable\"}"), "{text}");
+        assert!(text.contains("broker_service_duration_seconds_bucket"), "{text}");
+    }
+
+    #[test]
+    fn installing_twice_gives_the_same_recorder() {
+        install().unwrap();
+        slow_consumer();
+        assert!(install().unwrap().render().contains("broker_nats_slow_consumer_events_total"));
+    }
+}

@@ -1,0 +1,63 @@
+//! Headers as the broker sends and reads them.
+
+use async_nats::HeaderMap;
+use async_nats::header::NATS_MESSAGE_ID;
+use schemas::event::EventHeaders;
+use schemas::id::MessageId;
+
+/// On every message from the outbox: every row up to this sequence had been acknowledged before
+/// this message was sent. If a stream loses its tail, its last message says where to go on.
+pub const OUTBOX_CURSOR: &str = "Broker-Outbox-Cursor";
+
+/// `Nats-Msg-Id`, and the CloudEvents attributes of events.
+pub fn of_message(id: &MessageId, event: Option<&EventHeaders>, cursor: u64) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, id.as_str());
+    headers.insert(OUTBOX_CURSOR, cursor.to_string());
+    for (name, value) in event.map(EventHeaders::to_pairs).unwrap_or_default() {
+        headers.insert(name, value);
+    }
+    headers
+}
+
+/// Only an id: the quote path carries nothing else.
+pub fn id_only(id: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, id);
+    headers
+}
+
+/// The value of [`OUTBOX_CURSOR`], if there is a readable one.
+pub fn outbox_cursor(headers: &HeaderMap) -> Option<u64> {
+    headers.get(OUTBOX_CURSOR)?.as_str().parse().ok()
+}
+
+pub fn message_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get(NATS_MESSAGE_ID).map(|value| value.as_str())
+}
+
+/// Names and first values, for dead letters.
+pub fn pairs(headers: Option<&HeaderMap>) -> Vec<(String, String)> {
+    let mut pairs: Vec<(String, String)> = headers
+        .into_iter()
+        .flat_map(HeaderMap::iter)
+        .filter_map(|(name, values)| Some((name.to_string(), values.first()?.to_string())))
+        .collect();
+    // The client's map has no order; the letter should have one.
+    pairs.sort();
+    pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_and_cursor_are_read_back() {
+        let id = MessageId::parse("1-r-2-0").unwrap();
+        let headers = of_message(&id, None, 17);
+        assert_eq!(message_id(&headers), Some("1-r-2-0"));
+        assert_eq!(outbox_cursor(&headers), Some(17));
+        assert_eq!(pairs(Some(&headers)).len(), 2);
+    }
+}

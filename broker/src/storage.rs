@@ -1,0 +1,285 @@
+//! The store as the rest of the shell sees it: one writer thread, a few reader threads, answers to
+//! the engine, durable outbox rows to egress.
+//!
+//! A store that fails, or refuses a write that the core decided, ends the process through the
+//! `fatal` hook: nothing may leave that is not known to be durable.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use broker_core::Batch;
+use broker_core::batch::StreamPosition;
+use broker_core::engine::input::{CommitToken, Input, TimerRow};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use schemas::{RequestId, Timestamp};
+use tokio::sync::oneshot;
+
+use crate::crash;
+use crate::mailbox::Results;
+use crate::store::{
+    Committed, DeadLetterRow, Fatal, OutboxProgress, Reader, Refusal, Store, StoreError,
+    StoreThread, StoredRow, Write, WriterEnded,
+};
+
+/// Due timers read at once. More of them are found by the next scan.
+const TIMERS_PER_SCAN_MAX: usize = 4096;
+
+/// Names a write in flight.
+enum Tag {
+    Batch(CommitToken),
+    Letter(oneshot::Sender<Result<(), Refusal>>),
+    Progress(oneshot::Sender<()>),
+}
+
+enum Question {
+    Load(RequestId),
+    Timers(Timestamp),
+}
+
+/// Handle for all threads; see [`Storage::close`] for its end.
+pub struct Storage {
+    writer: StoreThread<Tag>,
+    questions: Sender<Question>,
+    readers: Vec<JoinHandle<()>>,
+    reader: Arc<dyn Reader>,
+    fatal: Fatal,
+}
+
+impl Storage {
+    /// Starts the threads. `on_rows` is called on the writer's thread with the rows of each
+    /// commit, in order of sequence, once they are durable; it must not block.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub fn start(
+        store: Box<dyn Store>,
+        reader_threads: usize,
+        results: &Results,
+        fatal: Fatal,
+        on_rows: impl FnMut(Vec<StoredRow>) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let reader = store.reader();
+        let (questions, inbox) = unbounded();
+        let readers = (0..reader_threads)
+            .map(|n| {
+                let answering = Answering {
+                    inbox: inbox.clone(),
+                    reader: Arc::clone(&reader),
+                    results: results.clone(),
+                    fatal: Arc::clone(&fatal),
+                };
+                let thread = std::thread::Builder::new().name(format!("store-read-{n}"));
+                thread.spawn(move || answering.run())
+            })
+            .collect::<std::io::Result<Vec<_>>>()?;
+        let done = on_done(results.clone(), Arc::clone(&fatal), on_rows);
+        let writer = StoreThread::spawn(store, Arc::clone(&fatal), done)?;
+        Ok(Self { writer, questions, readers, reader, fatal })
+    }
+
+    /// For reads outside of the engine. Blocks: not on an async runtime's thread.
+    pub fn reader(&self) -> Arc<dyn Reader> {
+        Arc::clone(&self.reader)
+    }
+
+    /// Answered with [`Input::Loaded`].
+    pub fn load(&self, request: RequestId) {
+        // The threads end only with this handle.
+        let _ = self.questions.send(Question::Load(request));
+    }
+
+    /// Answered with [`Input::Timers`].
+    pub fn scan_timers(&self, until: Timestamp) {
+        let _ = self.questions.send(Question::Timers(until));
+    }
+
+    /// Answered with [`Input::Committed`] or [`Input::Conflicted`]; its rows go to `on_rows`.
+    pub fn commit(&self, token: CommitToken, batch: Box<Batch>) {
+        self.submit(Tag::Batch(token), Write::Request(batch));
+    }
+
+    /// Blocks until the letter is durable.
+    ///
+    /// # Errors
+    /// The letter is too large to be stored, or the writer has ended.
+    pub fn write_letter(
+        &self,
+        letter: DeadLetterRow,
+        source: Option<StreamPosition>,
+    ) -> Result<Result<(), Refusal>, WriterEnded> {
+        let (sender, durable) = oneshot::channel();
+        self.writer.submit(Tag::Letter(sender), Write::DeadLetter { letter, source })?;
+        durable.blocking_recv().map_err(|_ended| WriterEnded)
+    }
+
+    /// Blocks until the progress is durable.
+    ///
+    /// # Errors
+    /// The writer has ended.
+    pub fn write_progress(&self, progress: OutboxProgress) -> Result<(), WriterEnded> {
+        let (sender, durable) = oneshot::channel();
+        self.writer.submit(Tag::Progress(sender), Write::Outbox(progress))?;
+        durable.blocking_recv().map_err(|_ended| WriterEnded)
+    }
+
+    /// Writes what is queued, ends the threads, closes the store. Blocks.
+    ///
+    /// # Errors
+    /// The store could not be closed cleanly; what was acknowledged is durable nevertheless.
+    pub fn close(self) -> Result<(), StoreError> {
+        drop(self.questions);
+        for reader in self.readers {
+            if let Err(panic) = reader.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+        self.writer.close()
+    }
+
+    fn submit(&self, tag: Tag, write: Write) {
+        if self.writer.submit(tag, write).is_err() {
+            (self.fatal)("the store's writer has ended before the engine");
+        }
+    }
+}
+
+impl std::fmt::Debug for Storage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Storage").field("queued", &self.writer.queued()).finish_non_exhaustive()
+    }
+}
+
+fn on_done(
+    results: Results,
+    fatal: Fatal,
+    mut on_rows: impl FnMut(Vec<StoredRow>) + Send + 'static,
+) -> impl FnMut(Tag, Committed) + Send + 'static {
+    move |tag, committed| match (tag, committed) {
+        (Tag::Batch(token), Committed::Request { outbox, .. }) => {
+            crash::point(crash::DRIVER_AFTER_COMMIT);
+            if !outbox.is_empty() {
+                on_rows(outbox);
+            }
+            results.send(Input::Committed { token });
+        }
+        (Tag::Batch(token), Committed::Conflict { .. }) => {
+            results.send(Input::Conflicted { token });
+        }
+        (Tag::Letter(done), Committed::DeadLetter { outbox }) => {
+            if !outbox.is_empty() {
+                on_rows(outbox);
+            }
+            // The asker may have been told to stop in the meantime; the letter stands.
+            let _ = done.send(Ok(()));
+        }
+        (Tag::Letter(done), Committed::Refused(refusal)) => {
+            let _ = done.send(Err(refusal));
+        }
+        (Tag::Progress(done), Committed::Outbox) => {
+            let _ = done.send(());
+        }
+        (Tag::Batch(_) | Tag::Progress(_), Committed::Refused(refusal)) => {
+            fatal(&format!("the store refuses what was decided: {refusal}"));
+        }
+        (_, other) => fatal(&format!("the store answered another write: {other:?}")),
+    }
+}
+
+struct Answering {
+    inbox: Receiver<Question>,
+    reader: Arc<dyn Reader>,
+    results: Results,
+    fatal: Fatal,
+}
+
+impl Answering {
+    fn run(self) {
+        while let Ok(question) = self.inbox.recv() {
+            match self.answer(question) {
+                Ok(input) => self.results.send(input),
+                Err(error) => {
+                    (self.fatal)(&describe(&error));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn answer(&self, question: Question) -> Result<Input, StoreError> {
+        match question {
+            Question::Load(request) => {
+                let stored = self.reader.load(request)?.map(Box::new);
+                Ok(Input::Loaded { request, stored })
+            }
+            Question::Timers(until) => {
+                let mut limit = TIMERS_PER_SCAN_MAX;
+                loop {
+                    let timers = self.reader.due_timers(until, limit)?;
+                    if let Some((until, timers)) = complete(until, timers, limit) {
+                        return Ok(Input::Timers { until, timers });
+                    }
+                    limit = limit.saturating_mul(2);
+                }
+            }
+        }
+    }
+}
+
+/// The engine is told all timers up to an instant. A list that was cut at `limit` is complete only
+/// up to just before its last instant; `None` if that leaves nothing.
+fn complete(
+    until: Timestamp,
+    mut timers: Vec<TimerRow>,
+    limit: usize,
+) -> Option<(Timestamp, Vec<TimerRow>)> {
+    if timers.len() < limit {
+        return Some((until, timers));
+    }
+    let last = timers.last()?.at;
+    timers.retain(|timer| timer.at < last);
+    let complete_until = timers.last()?.at;
+    Some((complete_until, timers))
+}
+
+pub(crate) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use broker_core::timer::TimerKind;
+
+    use super::*;
+
+    #[test]
+    fn a_short_list_is_complete_as_asked() {
+        let timers = rows(&[1, 2]);
+        assert_eq!(complete(at(9), timers.clone(), 3), Some((at(9), timers)));
+    }
+
+    #[test]
+    fn a_cut_list_is_complete_before_its_last_instant_only() {
+        assert_eq!(complete(at(9), rows(&[1, 2, 4, 4]), 4), Some((at(2), rows(&[1, 2]))));
+    }
+
+    #[test]
+    fn a_cut_list_of_one_instant_must_be_read_again_longer() {
+        assert_eq!(complete(at(9), rows(&[4, 4, 4]), 3), None);
+    }
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_unix_ms(ms)
+    }
+
+    fn rows(instants: &[u64]) -> Vec<TimerRow> {
+        let request = RequestId::from_parts(1, 1);
+        instants.iter().map(|ms| TimerRow { at: at(*ms), request, kind: TimerKind::Step }).collect()
+    }
+}

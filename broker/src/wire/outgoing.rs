@@ -1,0 +1,176 @@
+//! Outbox rows as messages: subject, stream, headers and body follow from the row alone, so every
+//! copy of a row is the same message.
+
+use broker_core::effect::{Effect, EventKind, Outcome};
+use broker_core::receipt::Receipt;
+use broker_core::{OutboxRow, PurchaseRequest};
+use schemas::event::{
+    DeadLetter, EventHeaders, Notification, NotificationOutcome, PurchaseEvent, PurchaseEventKind,
+};
+use schemas::id::MessageId;
+use schemas::{Timestamp, json, stream, subject};
+
+mod partner;
+mod payment;
+
+use super::{WireContext, receipt, token, view};
+use crate::store::{Outgoing, StoredRow};
+
+/// One message for JetStream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub subject: String,
+    /// Stream that must store it.
+    pub stream: &'static str,
+    /// `Nats-Msg-Id`.
+    pub id: MessageId,
+    /// CloudEvents attributes; commands carry none.
+    pub event: Option<EventHeaders>,
+    pub body: Vec<u8>,
+}
+
+/// Whether the body of this row shows a decision receipt, which is then to be read first.
+pub fn wants_receipt(row: &StoredRow) -> Option<&OutboxRow> {
+    match &row.outgoing {
+        Outgoing::Effect(row) => matches!(row.effect, Effect::Notify { .. }).then_some(row),
+        Outgoing::DeadLetter(_) => None,
+    }
+}
+
+/// The message that publishes `row`.
+pub fn message(context: &WireContext, row: &StoredRow, shown: Option<&Receipt>) -> Message {
+    let id = row.message_id(context.incarnation);
+    match &row.outgoing {
+        Outgoing::DeadLetter(letter) => Message {
+            subject: subject::dead_letter(&letter.stream),
+            stream: stream::name::DEAD_LETTERS,
+            event: Some(EventHeaders {
+                kind: DeadLetter::event_type(),
+                ..EventHeaders::of_broker(id.clone(), "", letter.stream.to_string(), row.at)
+            }),
+            id,
+            body: letter.body.to_vec(),
+        },
+        Outgoing::Effect(effect_row) => effect(context, effect_row, row.at, id, shown),
+    }
+}
+
+fn effect(
+    context: &WireContext,
+    row: &OutboxRow,
+    at: Timestamp,
+    id: MessageId,
+    shown: Option<&Receipt>,
+) -> Message {
+    match &row.effect {
+        Effect::Partner { partner, attempt, command } => {
+            let (subject, body) = partner::command(partner, row.request, *attempt, command, &id);
+            Message { subject, stream: stream::name::PARTNER_COMMANDS, id, event: None, body }
+        }
+        Effect::Payment { attempt, command } => {
+            let provider = &context.provider;
+            let (subject, body) = payment::command(provider, row.request, *attempt, command, &id);
+            Message { subject, stream: stream::name::PAYMENT_COMMANDS, id, event: None, body }
+        }
+        Effect::Event { kind, snapshot } => purchase_event(*kind, snapshot, at, id),
+        Effect::Notify { outcome, number, token, snapshot } => {
+            let accept_token = token.map(token::to_text);
+            notification(*outcome, *number, accept_token, snapshot, at, id, shown)
+        }
+    }
+}
+
+fn purchase_event(
+    kind: EventKind,
+    request: &PurchaseRequest,
+    at: Timestamp,
+    id: MessageId,
+) -> Message {
+    let event = event_kind(kind);
+    let customer_id = request.submission.customer.clone();
+    let body = json::encode(&PurchaseEvent {
+        request_id: request.id(),
+        customer_id: customer_id.clone(),
+        version: request.version.0,
+        status: request.status.kind(),
+        event,
+        at,
+        request: view::view(request),
+    });
+    Message {
+        subject: subject::purchase_event(&customer_id, request.id(), event.label()),
+        stream: stream::name::PURCHASE_EVENTS,
+        event: Some(headers(&id, event.event_type(), request, at)),
+        id,
+        body,
+    }
+}
+
+fn notification(
+    outcome: Outcome,
+    number: u16,
+    accept_token: Option<String>,
+    request: &PurchaseRequest,
+    at: Timestamp,
+    id: MessageId,
+    shown: Option<&Receipt>,
+) -> Message {
+    let outcome = notification_outcome(outcome);
+    let customer_id = request.submission.customer.clone();
+    let body = json::encode(&Notification {
+        notification_id: id.clone(),
+        request_id: request.id(),
+        customer_id: customer_id.clone(),
+        number,
+        outcome,
+        at,
+        request: view::view(request),
+        accept_token,
+        receipt: shown.map(receipt::receipt),
+    });
+    Message {
+        subject: subject::notification(&customer_id, outcome.label()),
+        stream: stream::name::NOTIFICATIONS,
+        event: Some(headers(&id, outcome.event_type(), request, at)),
+        id,
+        body,
+    }
+}
+
+fn headers(id: &MessageId, kind: String, request: &PurchaseRequest, at: Timestamp) -> EventHeaders {
+    EventHeaders { kind, ..EventHeaders::of_broker(id.clone(), "", request.id().to_string(), at) }
+}
+
+fn event_kind(kind: EventKind) -> PurchaseEventKind {
+    match kind {
+        EventKind::Created => PurchaseEventKind::Created,
+        EventKind::Updated => PurchaseEventKind::Updated,
+        EventKind::Quoted => PurchaseEventKind::Quoted,
+        EventKind::OutOfStock => PurchaseEventKind::OutOfStock,
+        EventKind::Ordering => PurchaseEventKind::Ordering,
+        EventKind::Ordered => PurchaseEventKind::Ordered,
+        EventKind::Completed => PurchaseEventKind::Completed,
+        EventKind::Expired => PurchaseEventKind::Expired,
+        EventKind::Failed => PurchaseEventKind::Failed,
+        EventKind::Canceled => PurchaseEventKind::Canceled,
+        EventKind::CancelRequested => PurchaseEventKind::CancelRequested,
+        EventKind::CancelRefused => PurchaseEventKind::CancelRefused,
+        EventKind::Incident => PurchaseEventKind::Incident,
+    }
+}
+
+fn notification_outcome(outcome: Outcome) -> NotificationOutcome {
+    match outcome {
+        Outcome::Ordered => NotificationOutcome::Ordered,
+        Outcome::Quoted => NotificationOutcome::Quoted,
+        Outcome::OutOfStock => NotificationOutcome::OutOfStock,
+        Outcome::Expired => NotificationOutcome::Expired,
+        Outcome::Failed => NotificationOutcome::Failed,
+        Outcome::Canceled => NotificationOutcome::Canceled,
+        Outcome::ActionRequired => NotificationOutcome::ActionRequired,
+        Outcome::Incident => NotificationOutcome::Incident,
+    }
+}
+
+#[cfg(test)]
+mod tests;
