@@ -33,19 +33,22 @@ const CONDITIONS: [Condition; 5] = [
 impl QuoteTerms {
     /// `secret` is known to the store alone.
     pub fn to_id(self, secret: u64) -> QuoteId {
-        let condition = CONDITIONS.iter().position(|c| *c == self.condition).unwrap_or(0);
-        let body = format!(
-            "{:x}.{:x}.{}{}{}.{:x}.{:x}",
-            self.isbn.as_number(),
-            self.quantity,
-            condition,
-            self.country.code(),
-            self.currency.code(),
-            self.total,
-            self.valid_until.as_unix_ms(),
-        );
-        let id = format!("{body}.{:08x}", check(&body, secret));
-        QuoteId::parse(&id).expect("at most 60 characters of hex, letters and dots")
+        let mut id = Line::default();
+        id.hex(self.isbn.as_number());
+        id.text(".");
+        id.hex(u64::from(self.quantity));
+        id.text(".");
+        id.hex(CONDITIONS.iter().position(|c| *c == self.condition).unwrap_or(0) as u64);
+        id.text(self.country.code());
+        id.text(self.currency.code());
+        id.text(".");
+        id.hex(self.total);
+        id.text(".");
+        id.hex(self.valid_until.as_unix_ms());
+        let check = check(id.as_str(), secret);
+        id.text(".");
+        id.hex(u64::from(check));
+        QuoteId::parse(id.as_str()).expect("at most 60 characters of hex, letters and dots")
     }
 
     /// `None` if this store did not write the id.
@@ -68,6 +71,39 @@ impl QuoteTerms {
             total: u64::from_str_radix(fields.next()?, 16).ok()?,
             valid_until: Timestamp::from_unix_ms(u64::from_str_radix(fields.next()?, 16).ok()?),
         })
+    }
+}
+
+/// A short text built in place: quotes are made by the hundred thousand, and the formatting
+/// machinery would be most of their cost.
+struct Line {
+    bytes: [u8; QuoteId::MAX_LEN],
+    len: usize,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { bytes: [0; QuoteId::MAX_LEN], len: 0 }
+    }
+}
+
+impl Line {
+    fn text(&mut self, text: &str) {
+        self.bytes[self.len..self.len + text.len()].copy_from_slice(text.as_bytes());
+        self.len += text.len();
+    }
+
+    /// Lower case, no leading zeros, at least one digit.
+    fn hex(&mut self, number: u64) {
+        let digits = (16 - number.leading_zeros() as usize / 4).max(1);
+        for digit in (0..digits).rev() {
+            self.bytes[self.len] = b"0123456789abcdef"[(number >> (4 * digit)) as usize & 15];
+            self.len += 1;
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..self.len]).expect("only ASCII is written")
     }
 }
 

@@ -36,6 +36,7 @@ pub(super) async fn connect(
         .event_callback(|event| async move {
             match event {
                 async_nats::Event::Connected => tracing::info!("connected to NATS"),
+                async_nats::Event::Closed => tracing::info!("closed the connection to NATS"),
                 other => tracing::warn!(%other, "NATS connection"),
             }
         })
