@@ -24,6 +24,16 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    /// fjall cannot tell a torn last batch from a damaged one and opens neither.
+    #[error(
+        "the journal of the store at {path} does not replay; see runbook \"{}\"",
+        runbook::JOURNAL
+    )]
+    Journal {
+        path: PathBuf,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The value is there but is not what was written.
     #[error(
         "damaged value in {keyspace} under key {key}: {why}; see runbook \"{}\"",
@@ -77,10 +87,11 @@ pub enum Refusal {
 
 /// Headings of `RUNBOOK.md` beside this module.
 pub mod runbook {
+    pub const JOURNAL: &str = "Store: the journal does not replay";
     pub const DAMAGED: &str = "Store: a value is damaged";
     pub const NEWER: &str = "Store: the format is newer than the program";
     pub const SHORTER: &str = "Store: it came back shorter";
     pub const NO_MARK: &str = "Store: the high-water mark is missing";
     pub const BROKEN_CHAIN: &str = "Store: the audit chain is broken";
-    pub const ALL: [&str; 5] = [DAMAGED, NEWER, SHORTER, NO_MARK, BROKEN_CHAIN];
+    pub const ALL: [&str; 6] = [JOURNAL, DAMAGED, NEWER, SHORTER, NO_MARK, BROKEN_CHAIN];
 }

@@ -20,9 +20,11 @@
 //! restart: the process must end ([`StoreThread`] sees to it) and recovery decides from what is
 //! durable.
 
+pub mod chain;
 pub mod disk;
 mod encode;
 pub mod error;
+pub mod fjall;
 pub mod mem;
 pub mod port;
 pub mod row;
@@ -30,6 +32,7 @@ pub mod thread;
 mod watchdog;
 pub mod write;
 
+pub use self::fjall::{FjallOptions, FjallStore, StoreStats};
 pub use error::{Refusal, StoreError};
 pub use mem::{FailedCommit, MemStore};
 pub use port::{Listing, Meta, Reader, Store};
