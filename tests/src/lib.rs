@@ -1,3 +1,5 @@
 //! The test harness of the Book Purchase Broker: real servers, real processes, an auditor.
 
+pub mod auditor;
+pub mod harness;
 pub mod nats_server;

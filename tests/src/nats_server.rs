@@ -12,19 +12,19 @@
 mod archive;
 mod cache;
 mod config;
-mod freeze;
-mod logs;
+pub(crate) mod freeze;
+pub(crate) mod logs;
 mod obtain;
 mod platform;
 pub mod poll;
-mod ports;
+pub(crate) mod ports;
 mod process;
 mod ready;
 mod resolve;
 mod resolve_error;
 mod server_error;
 mod version;
-mod watchdog;
+pub(crate) mod watchdog;
 
 pub use archive::ArchiveError;
 pub use config::{NatsServerOptions, SyncInterval};

@@ -7,7 +7,7 @@ use std::fs;
 
 /// Whether every thread of the process is stopped. Where the system tells nothing about threads
 /// (there is no `/proc`), the signal itself is all there is to go by.
-pub(super) fn is_frozen(pid: u32) -> bool {
+pub(crate) fn is_frozen(pid: u32) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
     threads.flatten().all(|thread| {
         // A thread that ended between the listing and this look does not answer either.

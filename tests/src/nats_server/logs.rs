@@ -9,26 +9,26 @@ const TAIL_LINES: usize = 30;
 
 /// The file that stdout and stderr of a server go to, across its restarts.
 #[derive(Debug)]
-pub(super) struct LogFile {
+pub(crate) struct LogFile {
     path: PathBuf,
 }
 
 impl LogFile {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// A handle that appends, to be given to a child process.
-    pub(super) fn append(&self) -> io::Result<File> {
+    pub(crate) fn append(&self) -> io::Result<File> {
         OpenOptions::new().create(true).append(true).open(&self.path)
     }
 
     /// The last lines, or why they cannot be read; made for error messages.
-    pub(super) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> String {
         match fs::read(&self.path) {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);

@@ -20,7 +20,7 @@ const TRIES_MAX: u32 = 200;
 
 /// The right to listen on one port, kept until drop.
 #[derive(Debug)]
-pub(super) struct PortLease {
+pub(crate) struct PortLease {
     port: u16,
     _lock: File,
 }
@@ -30,7 +30,7 @@ impl PortLease {
     ///
     /// # Errors
     /// When lock files cannot be created, or no free port was found.
-    pub(super) fn any() -> io::Result<Self> {
+    pub(crate) fn any() -> io::Result<Self> {
         let mut rng = rand::rng();
         for _ in 0..TRIES_MAX {
             let port = rng.random_range(PORTS);
@@ -47,7 +47,7 @@ impl PortLease {
     ///
     /// # Errors
     /// When another fixture holds it.
-    pub(super) fn exactly(port: u16) -> io::Result<Self> {
+    pub(crate) fn exactly(port: u16) -> io::Result<Self> {
         Self::take(port)?.ok_or_else(|| {
             let said = format!("port {port} is held by another running fixture");
             io::Error::new(io::ErrorKind::AddrInUse, said)
@@ -55,7 +55,7 @@ impl PortLease {
     }
 
     /// The leased port.
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 

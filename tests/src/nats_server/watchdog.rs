@@ -11,13 +11,13 @@ const SCRIPT: &str = r#"read -r _; kill -9 "$0""#;
 
 /// Kills a process when the process holding this value dies; disarmed by drop.
 #[derive(Debug)]
-pub(super) struct Watchdog {
+pub(crate) struct Watchdog {
     shell: Child,
 }
 
 impl Watchdog {
     /// Watches over the process `pid`, which must be a child that we have not waited for yet.
-    pub(super) fn over(pid: u32) -> io::Result<Self> {
+    pub(crate) fn over(pid: u32) -> io::Result<Self> {
         let shell = Command::new("sh")
             .args(["-c", SCRIPT, &pid.to_string()])
             .stdin(Stdio::piped())

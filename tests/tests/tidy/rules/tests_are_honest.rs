@@ -7,8 +7,10 @@ const STUBS: [&str; 2] = ["todo!", "unimplemented!"];
 const MARKS: [&str; 3] = ["FIXME", "TODO", "XXX"];
 
 /// The files of tests that may sleep, and why each may.
-pub(crate) const POLLING_HELPERS: [(&str, &str); 1] =
-    [("tests/src/nats_server/poll.rs", "waits between two looks at a condition, with a deadline")];
+pub(crate) const POLLING_HELPERS: [(&str, &str); 2] = [
+    ("tests/src/nats_server/poll.rs", "waits between two looks at a condition, with a deadline"),
+    ("tests/src/harness/wait.rs", "the same for async code"),
+];
 
 pub(crate) const NO_STUB: Rule = Rule {
     name: "nothing is left undone or switched off",

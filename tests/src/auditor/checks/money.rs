@@ -1,0 +1,106 @@
+//! What the payment provider wrote down.
+
+use partner_sim::ledger::{Asked, PaymentRecord, PaymentState};
+use schemas::{RequestId, Timestamp};
+
+use super::Findings;
+use crate::auditor::casebook::{Case, Casebook};
+
+/// P5, invariant MoneyMatchesOrder, at rest: with one standing order exactly its total is captured;
+/// with none, nothing is. No authorisation is left open. A request that a human was called for is
+/// excused.
+pub(in crate::auditor) fn money_matches_orders(book: &Casebook<'_>, findings: &mut Findings) {
+    let at = book.evidence.at;
+    for (request, case) in &book.cases {
+        if case.head.is_some_and(|head| head.incident.is_some()) {
+            continue;
+        }
+        let live: Vec<_> = case.orders.iter().filter(|order| order.is_live(at)).collect();
+        let net: u64 = case.payments.iter().map(|p| p.net_captured_minor()).sum();
+        let owed: u64 = live.iter().filter_map(|o| o.total()).map(schemas::Money::minor).sum();
+        findings.demand(net == owed, *request, || {
+            let orders = live.len();
+            format!(
+                "{net} are captured (minor units), {owed} are owed for {orders} standing orders"
+            )
+        });
+        for payment in case.payments.iter().filter(|payment| payment.is_open(at)) {
+            findings.about(*request, format!("{} still holds money", payment.payment_key));
+        }
+    }
+}
+
+/// P5, invariants PaymentOnce and NoMoneyMoveAgainstOrder: each operation takes effect at most
+/// once per key, captures stay within the authorisation, two holds of one request never overlap,
+/// and nothing is captured before its order was accepted.
+pub(in crate::auditor) fn payment_once(book: &Casebook<'_>, findings: &mut Findings) {
+    for (request, case) in &book.cases {
+        for (n, payment) in case.payments.iter().enumerate() {
+            steps_once(*request, payment, findings);
+            captured_after_order(*request, case, payment, findings);
+            for other in &case.payments[n + 1..] {
+                if let (Some(a), Some(b)) = (held(payment), held(other)) {
+                    findings.demand(a.1 <= b.0 || b.1 <= a.0, *request, || {
+                        let (first, second) = (&payment.payment_key, &other.payment_key);
+                        format!("{first} and {second} held money at the same time")
+                    });
+                }
+            }
+        }
+    }
+}
+
+fn steps_once(request: RequestId, payment: &PaymentRecord, findings: &mut Findings) {
+    for operation in [Asked::Authorize, Asked::Capture, Asked::Void, Asked::Refund] {
+        let times = payment.steps.iter().filter(|step| step.operation == operation).count();
+        findings.demand(times <= 1, request, || {
+            format!("{operation:?} of {} took effect {times} times", payment.payment_key)
+        });
+    }
+    let amount = |operation| payment.step(operation).map(|step| step.amount);
+    if let (Some(captured), Some(authorized)) = (amount(Asked::Capture), amount(Asked::Authorize)) {
+        let within = captured.at_most(authorized).unwrap_or(false);
+        findings.demand(within, request, || {
+            format!("{captured} were captured of {authorized} authorised")
+        });
+    }
+}
+
+fn captured_after_order(
+    request: RequestId,
+    case: &Case<'_>,
+    payment: &PaymentRecord,
+    findings: &mut Findings,
+) {
+    let Some(capture) = payment.step(Asked::Capture) else { return };
+    let mut same_attempt = case.orders.iter().filter(|order| order.attempt == payment.attempt);
+    let after = same_attempt.any(|o| o.accepted_at().is_some_and(|at| at <= capture.at));
+    findings.demand(after, request, || {
+        format!("{} was captured at {} without an accepted order", payment.payment_key, capture.at)
+    });
+}
+
+/// From when to when the customer's money was held or taken under this key.
+fn held(payment: &PaymentRecord) -> Option<(Timestamp, Timestamp)> {
+    let from = payment.step(Asked::Authorize)?.at;
+    let given_back = [Asked::Void, Asked::Refund].map(|op| payment.step(op).map(|step| step.at));
+    let until = given_back.into_iter().flatten().min();
+    let lapse = match &payment.state {
+        PaymentState::Authorized(hold) => Some(hold.valid_until),
+        _ => None,
+    };
+    Some((from, until.or(lapse).unwrap_or(Timestamp::MAX)))
+}
+
+/// P5, at rest: no store keeps copies reserved for a request that has no use for them any more.
+pub(in crate::auditor) fn no_hold_left_behind(book: &Casebook<'_>, findings: &mut Findings) {
+    let at = book.evidence.at;
+    for (request, case) in &book.cases {
+        let excused = case.head.is_some_and(|head| head.incident.is_some());
+        for hold in &case.reservations {
+            findings.demand(!hold.is_active(at) || excused, *request, || {
+                format!("{} still reserves {} for it", hold.partner, hold.reservation_key)
+            });
+        }
+    }
+}

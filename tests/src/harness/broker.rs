@@ -1,0 +1,218 @@
+//! The broker as a process of its own, on a store directory that survives it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use broker::config::{Config, LogConfig, NatsConfig, StoreConfig};
+use broker::store::{FjallOptions, FjallStore, Incarnation, Store};
+use broker_core::Policy;
+use broker_core::partner::{PartnerProfile, Partners};
+use schemas::ProviderId;
+use schemas::directory::{Directory, PartnerEntry};
+
+use super::collect::{StoreContents, read_store};
+use super::partners::not_ready;
+use super::{HarnessError, Process, Program, Scenario, http, wait};
+use crate::nats_server::NatsServer;
+use crate::nats_server::ports::PortLease;
+
+const READY_DEADLINE: Duration = Duration::from_secs(30);
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+/// Environment variable that arms one crash point of the broker.
+const CRASH_AT: &str = broker::crash::CRASH_AT;
+
+/// `broker serve`.
+#[derive(Debug)]
+pub struct Broker {
+    /// Signals, environment, log.
+    pub process: Process,
+    config: Config,
+    http: SocketAddr,
+    _port: PortLease,
+}
+
+impl Broker {
+    /// Writes `broker.toml` (and the catalog) into `dir` and starts nothing yet.
+    pub(super) fn prepare(
+        program: Program,
+        scenario: &Scenario,
+        nats: &NatsServer,
+        partners_file: &Path,
+        dir: &Path,
+    ) -> Result<Self, HarnessError> {
+        let port = PortLease::any().map_err(HarnessError::io("a port for the broker"))?;
+        let http = SocketAddr::from((Ipv4Addr::LOCALHOST, port.port()));
+        let config = Config {
+            nats: NatsConfig {
+                urls: vec![nats.url()],
+                credentials_file: None,
+                monitoring_url: Some(nats.monitor_url()),
+                name: "broker".to_owned(),
+            },
+            store: StoreConfig { dir: dir.join("store") },
+            partners_file: partners_file.to_owned(),
+            catalog_file: write_catalog(scenario, dir)?,
+            payment_provider: provider(scenario),
+            http_bind: Some(http),
+            log: LogConfig {
+                filter: scenario.log_filter.clone().unwrap_or_else(|| "info".to_owned()),
+                json: false,
+            },
+            limits: scenario.limits,
+            policy: scenario.policy.clone(),
+        };
+        let text = toml::to_string(&config).map_err(HarnessError::decode("broker.toml"))?;
+        let file = dir.join("broker.toml");
+        std::fs::write(&file, text).map_err(HarnessError::io("writing broker.toml"))?;
+        let arguments = ["serve", "--config", &file.to_string_lossy()].map(str::to_owned).to_vec();
+        let mut process = Process::new("broker", program, arguments, dir.join("broker.log"));
+        if let Some(point) = &scenario.crash_at {
+            process.set_env(CRASH_AT, point);
+        }
+        Ok(Self { process, config, http, _port: port })
+    }
+
+    /// Starts it and returns once `/ready` says so.
+    ///
+    /// # Errors
+    /// When it runs already, ends, or does not get ready; its log is in the message.
+    pub async fn start(&mut self) -> Result<(), HarnessError> {
+        self.process.start()?;
+        self.wait_until_ready().await
+    }
+
+    /// # Errors
+    /// When it ends or does not get ready; its log is in the message.
+    pub async fn wait_until_ready(&mut self) -> Result<(), HarnessError> {
+        let (process, http) = (&mut self.process, self.http);
+        let ready = wait::until("", READY_DEADLINE, async || {
+            process.check_alive()?;
+            let answer = http::get(http, "/ready").await;
+            Ok(answer.is_ok_and(|(code, _)| code == 200).then_some(()))
+        });
+        ready.await.map_err(|error| not_ready(error, &self.process, "broker"))
+    }
+
+    /// Ends it as a crash does.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn kill_9(&mut self) -> Result<(), HarnessError> {
+        self.process.kill_9()
+    }
+
+    /// SIGTERM, then waits for its graceful end.
+    ///
+    /// # Errors
+    /// When it is not running or does not end.
+    pub async fn terminate(&mut self) -> Result<ExitStatus, HarnessError> {
+        self.process.terminate(STOP_DEADLINE).await
+    }
+
+    /// Waits until an armed crash point has ended it, and disarms it.
+    ///
+    /// # Errors
+    /// When it is still running at the deadline: the point was not reached.
+    pub async fn wait_for_crash(&mut self, deadline: Duration) -> Result<ExitStatus, HarnessError> {
+        let ended = self.process.wait_for_end(deadline).await?;
+        self.process.clear_env(CRASH_AT);
+        Ok(ended)
+    }
+
+    /// Arms a crash point for the next start: `<name>:<n>`.
+    pub fn arm(&mut self, point: &str) {
+        self.process.set_env(CRASH_AT, point);
+    }
+
+    /// No crash point at the next start.
+    pub fn disarm(&mut self) {
+        self.process.clear_env(CRASH_AT);
+    }
+
+    /// Body of one of its pages: `/metrics`, `/live`, `/ready`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn page(&self, path: &str) -> Result<(u16, String), HarnessError> {
+        let doing = format!("asking the broker for {path}");
+        http::get(self.http, path).await.map_err(HarnessError::io(doing))
+    }
+
+    /// The configuration it runs with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn store_dir(&self) -> &Path {
+        &self.config.store.dir
+    }
+
+    /// The numbers and partners it decides by: what replaying its log needs.
+    ///
+    /// # Errors
+    /// When the partner directory cannot be read.
+    pub fn policy(&self) -> Result<Policy, HarnessError> {
+        let file = &self.config.partners_file;
+        let doing = || format!("reading the directory {}", file.display());
+        let text = std::fs::read_to_string(file).map_err(HarnessError::io(doing()))?;
+        let directory: Directory = toml::from_str(&text).map_err(HarnessError::decode(doing()))?;
+        let version = directory.version();
+        let profiles = directory.partners.into_iter().map(profile).collect();
+        Ok(self.config.policy.apply(Policy::standard(Partners::new(profiles, version))))
+    }
+
+    /// Opens the store again, as the next life of the broker would, and reads all of it.
+    ///
+    /// # Errors
+    /// When the broker still has it open, or it refuses.
+    pub fn open_store(&self) -> Result<StoreContents, HarnessError> {
+        let doing = || format!("{}", self.config.store.dir.display());
+        // Never used: a store that exists keeps the identity it was made with.
+        let options = FjallOptions::standard(Incarnation(1));
+        let store = FjallStore::open(&self.config.store.dir, &options)
+            .map_err(HarnessError::store(format!("opening {}", doing())))?;
+        let contents = read_store(store.reader().as_ref())
+            .map_err(HarnessError::store(format!("reading {}", doing())))?;
+        Box::new(store).close().map_err(HarnessError::store(format!("closing {}", doing())))?;
+        Ok(contents)
+    }
+}
+
+/// The directory's words in the core's.
+pub(crate) fn profile(entry: PartnerEntry) -> PartnerProfile {
+    PartnerProfile {
+        id: entry.id,
+        transport: entry.transport,
+        reservation: entry.reservation,
+        cancel: entry.cancel,
+        lookup: entry.lookup,
+        settle: entry.settle_ms,
+        key_first: entry.key_first,
+        fences_cancel: entry.fences_cancel,
+        honours_not_after: entry.honours_not_after,
+        response: entry.response_ms,
+        currencies: entry.currencies,
+        destinations: entry.destinations,
+        in_flight_max: entry.in_flight_max,
+    }
+}
+
+fn provider(scenario: &Scenario) -> ProviderId {
+    scenario.sim.payment.provider.clone()
+}
+
+fn write_catalog(scenario: &Scenario, dir: &Path) -> Result<Option<PathBuf>, HarnessError> {
+    if scenario.catalog.is_empty() {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    for entry in &scenario.catalog {
+        text.extend(schemas::json::encode(entry));
+        text.push(b'\n');
+    }
+    let file = dir.join("catalog.jsonl");
+    std::fs::write(&file, text).map_err(HarnessError::io("writing catalog.jsonl"))?;
+    Ok(Some(file))
+}

@@ -1,0 +1,290 @@
+//! Everything running together, and everything that can be done to it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_nats::{Client, ConnectOptions};
+use schemas::event::Notification;
+use schemas::stream::name;
+use schemas::{CustomerId, RequestId, json};
+use tempfile::TempDir;
+
+use super::{
+    Broker, HarnessError, PartnerSim, Programs, Requester, Scenario, StreamTail, SubLedger, Tap,
+    now, wait,
+};
+use crate::auditor::Disturbance;
+use crate::nats_server::NatsServer;
+
+/// A server that vanished is noticed within three of these.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+
+/// nats-server, partners, broker and our own ears, on one directory. Dropping it ends them all.
+#[derive(Debug)]
+pub struct Cluster {
+    // Dropped in this order: whoever writes goes before what it writes to.
+    pub broker: Broker,
+    pub partners: PartnerSim,
+    pub tap: Tap,
+    nats: NatsServer,
+    client: Client,
+    ledger: SubLedger,
+    notifications: StreamTail,
+    disturbances: Vec<Disturbance>,
+    down: Option<(&'static str, schemas::Timestamp)>,
+    home: Home,
+}
+
+#[derive(Debug)]
+enum Home {
+    Temporary(TempDir),
+    Kept(PathBuf),
+}
+
+impl Home {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(dir) => dir.path(),
+            Self::Kept(dir) => dir,
+        }
+    }
+}
+
+impl Cluster {
+    /// Starts everything in a temporary directory and returns once the broker is ready.
+    ///
+    /// # Errors
+    /// When one of the processes cannot be started or does not get ready; its log is in the
+    /// message.
+    pub async fn start(programs: Programs, scenario: Scenario) -> Result<Self, HarnessError> {
+        let mut cluster = Self::prepare(programs, scenario, None).await?;
+        cluster.broker.start().await?;
+        Ok(cluster)
+    }
+
+    /// Starts everything but the broker, in `keep` if that is given.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`].
+    pub async fn prepare(
+        programs: Programs,
+        mut scenario: Scenario,
+        keep: Option<PathBuf>,
+    ) -> Result<Self, HarnessError> {
+        let home = open_home(keep)?;
+        if let Home::Kept(dir) = &home {
+            scenario.nats.store_dir.get_or_insert_with(|| dir.join("jetstream"));
+        }
+        let options = scenario.nats.clone();
+        let started = tokio::task::spawn_blocking(move || NatsServer::start(options)).await;
+        let nats = started.map_err(HarnessError::nats("starting nats-server"))??;
+        let client = connect(&nats.url(), "test-harness").await?;
+        let tap = Tap::start(connect(&nats.url(), "test-tap").await?).await?;
+        let dir = home.path();
+        let sim = scenario.sim.clone();
+        let program = programs.partner_sim;
+        let mut partners = PartnerSim::prepare(program, sim, &nats.url(), client.clone(), dir)?;
+        if let Some(filter) = &scenario.log_filter {
+            partners.process.set_env("RUST_LOG", filter);
+        }
+        partners.start().await?;
+        let directory = partners.directory_file();
+        let broker = Broker::prepare(programs.broker, &scenario, &nats, directory, dir)?;
+        Ok(Self {
+            broker,
+            partners,
+            tap,
+            notifications: StreamTail::new(&client, name::NOTIFICATIONS),
+            nats,
+            client,
+            ledger: SubLedger::default(),
+            disturbances: Vec::new(),
+            down: None,
+            home,
+        })
+    }
+
+    /// A customer; every command is written into the ledger of this cluster.
+    pub fn requester(&self, customer: &str) -> Requester {
+        let customer = CustomerId::parse(customer).expect("a test uses valid customer ids");
+        Requester::new(self.client.clone(), customer, self.ledger.clone())
+    }
+
+    /// What customers sent and were told so far.
+    pub fn ledger(&self) -> &SubLedger {
+        &self.ledger
+    }
+
+    /// A connection for whatever else a test wants to do.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub fn nats(&self) -> &NatsServer {
+        &self.nats
+    }
+
+    /// Where files, logs and the store of the broker are.
+    pub fn dir(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Starts the broker again after [`Broker::kill_9`], a crash or a graceful stop.
+    ///
+    /// # Errors
+    /// When it does not get ready.
+    pub async fn restart_broker(&mut self) -> Result<(), HarnessError> {
+        self.broker.process.kill_9()?;
+        self.broker.start().await
+    }
+
+    /// Ends nats-server as a crash does.
+    ///
+    /// # Errors
+    /// When it cannot be killed.
+    pub fn kill_nats(&mut self) -> Result<(), HarnessError> {
+        self.down = Some(("nats-server killed", now()));
+        Ok(self.nats.kill_9()?)
+    }
+
+    /// Ends nats-server as an operator does.
+    ///
+    /// # Errors
+    /// When it does not end.
+    pub fn stop_nats(&mut self) -> Result<(), HarnessError> {
+        self.down = Some(("nats-server stopped", now()));
+        Ok(self.nats.stop_gracefully()?)
+    }
+
+    /// Freezes nats-server: connections stay open and nobody answers.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn pause_nats(&mut self) -> Result<(), HarnessError> {
+        self.down = Some(("nats-server paused", now()));
+        Ok(self.nats.pause()?)
+    }
+
+    /// # Errors
+    /// When it is not running.
+    pub fn resume_nats(&mut self) -> Result<(), HarnessError> {
+        self.nats.resume()?;
+        self.note_disturbance();
+        Ok(())
+    }
+
+    /// Starts a killed or stopped nats-server again and returns once our own connection is back.
+    ///
+    /// # Errors
+    /// When it was not stopped, or does not come up.
+    pub async fn restart_nats(&mut self) -> Result<(), HarnessError> {
+        self.nats.restart()?;
+        let client = self.client.clone();
+        wait::until("we are connected to nats-server again", Duration::from_secs(30), async || {
+            Ok(client.flush().await.is_ok().then_some(()))
+        })
+        .await?;
+        self.note_disturbance();
+        Ok(())
+    }
+
+    /// The first notification of `request` that `wanted` accepts, waited for.
+    ///
+    /// # Errors
+    /// When there is none until the deadline, or one cannot be read.
+    pub async fn notification(
+        &mut self,
+        request: RequestId,
+        what: &str,
+        deadline: Duration,
+        wanted: impl Fn(&Notification) -> bool,
+    ) -> Result<Notification, HarnessError> {
+        let what = format!("request {request} is notified: {what}");
+        let tail = &mut self.notifications;
+        let found = wait::until(what, deadline, async || {
+            tail.poll().await?;
+            let mut known = notifications(tail)?.into_iter();
+            Ok(known.find(|notice| notice.request_id == request && wanted(notice)))
+        });
+        let found = found.await;
+        self.explain(found)
+    }
+
+    /// The first notification of `request`: its outcome.
+    ///
+    /// # Errors
+    /// As [`Cluster::notification`].
+    pub async fn outcome(
+        &mut self,
+        request: RequestId,
+        deadline: Duration,
+    ) -> Result<Notification, HarnessError> {
+        self.notification(request, "any outcome", deadline, |_| true).await
+    }
+
+    /// Every notification published so far, in order, copies included.
+    ///
+    /// # Errors
+    /// When the stream cannot be read.
+    pub async fn notifications(&mut self) -> Result<Vec<Notification>, HarnessError> {
+        self.notifications.poll().await?;
+        notifications(&self.notifications)
+    }
+
+    /// A time-out is told with the broker's last words, and an unasked end instead of it.
+    pub(super) fn explain<T>(
+        &mut self,
+        result: Result<T, HarnessError>,
+    ) -> Result<T, HarnessError> {
+        let Err(HarnessError::TimedOut { what, after }) = result else { return result };
+        self.broker.process.check_alive()?;
+        self.partners.process.check_alive()?;
+        let what =
+            format!("{what}; the log of the broker ends:\n{}", self.broker.process.log_tail());
+        Err(HarnessError::TimedOut { what, after })
+    }
+
+    /// When the server could not be relied on.
+    pub(super) fn disturbances(&self) -> &[Disturbance] {
+        &self.disturbances
+    }
+
+    fn note_disturbance(&mut self) {
+        if let Some((what, from)) = self.down.take() {
+            self.disturbances.push(Disturbance { what, from, until: now() });
+        }
+    }
+}
+
+fn notifications(tail: &StreamTail) -> Result<Vec<Notification>, HarnessError> {
+    tail.seen()
+        .iter()
+        .map(|seen| {
+            json::decode(&seen.body, usize::MAX)
+                .map_err(HarnessError::decode(format!("a notification on {}", seen.subject)))
+        })
+        .collect()
+}
+
+fn open_home(keep: Option<PathBuf>) -> Result<Home, HarnessError> {
+    match keep {
+        None => {
+            let dir = TempDir::with_prefix("book-broker-");
+            Ok(Home::Temporary(dir.map_err(HarnessError::io("making a temporary directory"))?))
+        }
+        Some(dir) => {
+            std::fs::create_dir_all(&dir)
+                .map_err(HarnessError::io(format!("making {}", dir.display())))?;
+            Ok(Home::Kept(dir))
+        }
+    }
+}
+
+async fn connect(url: &str, name: &str) -> Result<Client, HarnessError> {
+    ConnectOptions::new()
+        .name(name)
+        .ping_interval(PING_INTERVAL)
+        .connect(url)
+        .await
+        .map_err(HarnessError::nats(format!("connecting to {url}")))
+}
