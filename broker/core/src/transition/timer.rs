@@ -1,6 +1,7 @@
 //! Time passing: expiry (T11, T13, T14) and the time-outs of every step.
 //!
-//! A timer that fires is first cleared, so that no timer can fire twice without being set again.
+//! A timer that fires is first cleared, so that no timer can fire twice without being set again;
+//! one that is not set, or not yet due, does nothing.
 
 use schemas::RejectReason;
 use schemas::purchase::Mode;
@@ -13,6 +14,9 @@ use crate::row::Row;
 use crate::timer::TimerKind;
 
 pub(super) fn fired(d: &mut Draft<'_>, kind: TimerKind) -> Outcome {
+    if d.next.timers.get(kind).is_none_or(|due| due > d.now) {
+        return Err(Rejection::Ignored("this timer is not due"));
+    }
     d.sleep(kind);
     match kind {
         TimerKind::Expiry => expire(d),
@@ -120,8 +124,9 @@ pub(super) fn lapsed(d: &mut Draft<'_>, attempt: u8, operation: LapsedOperation)
             checkout::fail_attempt(d, RejectReason::PartnerTimeout);
             Ok(())
         }
-        (LapsedOperation::Authorize, Step::Authorizing { not_after, asks }) => {
-            payment::authorize_timed_out(d, not_after, asks);
+        // Once it is being looked up, the lapse of a copy is no news.
+        (LapsedOperation::Authorize, Step::Authorizing { not_after, asks: 0 }) => {
+            payment::authorize_timed_out(d, not_after, 0);
             Ok(())
         }
         (LapsedOperation::Place, Step::Placing) => {
