@@ -75,8 +75,13 @@ fn reserve(d: &mut Draft<'_>) {
     );
 }
 
-/// C3: hold the worst case of the quote, never more than the limit.
+/// C3: hold the worst case of the quote, never more than the limit. An order of an earlier attempt
+/// that turned up meanwhile (T20) goes first: this attempt ends until it is proven gone.
 pub(super) fn authorize(d: &mut Draft<'_>) {
+    if d.next.is_money_open() {
+        fail_attempt(d, RejectReason::PartnerTimeout);
+        return;
+    }
     let latest = d.next.terms.expires_at.saturating_sub(d.policy.place_budget);
     let not_after = d.now.saturating_add(d.policy.authorize_timeout).min(latest);
     if not_after <= d.now {
@@ -95,6 +100,10 @@ pub(super) fn authorize(d: &mut Draft<'_>) {
 
 /// C8: the point of no return. The intent is durable before the order can leave.
 pub(super) fn place(d: &mut Draft<'_>) {
+    if d.next.is_money_open() {
+        fail_attempt(d, RejectReason::PartnerTimeout);
+        return;
+    }
     if d.now.saturating_add(d.policy.place_budget) > d.next.terms.expires_at {
         fail_attempt(d, RejectReason::RequestExpired);
         return;
