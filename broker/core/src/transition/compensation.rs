@@ -150,13 +150,15 @@ pub(super) fn cancel_answered(d: &mut Draft<'_>, attempt: u8, outcome: &PartnerO
     let Some(index) = position(d, attempt, &[UndoKind::CancelOrder]) else {
         return Err(Rejection::Ignored("nothing is being canceled"));
     };
+    let stands = d.next.status == Status::Ordered && concerns_current(d, attempt);
     match outcome {
         PartnerOutcome::Canceled | PartnerOutcome::NotFound { final_for_key: true } => {
             d.next.undo.remove(index);
             order_gone(d, attempt);
             Ok(())
         }
-        PartnerOutcome::Refused { .. } if d.next.status == Status::Ordered => {
+        // Of the standing order, and for good; "busy" answers one copy only.
+        PartnerOutcome::Refused { final_for_key: true, .. } if stands => {
             d.next.undo.remove(index);
             cancel_refused(d);
             Ok(())
@@ -171,17 +173,21 @@ pub(super) fn cancel_answered(d: &mut Draft<'_>, attempt: u8, outcome: &PartnerO
     }
 }
 
+fn concerns_current(d: &Draft<'_>, attempt: u8) -> bool {
+    d.next.checkout.as_ref().is_some_and(|checkout| checkout.attempt == attempt)
+}
+
 /// The order is proven gone: money and stock may follow, and an ordered request ends differently.
 fn order_gone(d: &mut Draft<'_>, attempt: u8) {
-    let concerns_current = d.next.checkout.as_ref().is_some_and(|c| c.attempt == attempt);
-    if d.next.status == Status::Ordered && concerns_current {
+    if d.next.status == Status::Ordered && concerns_current(d, attempt) {
+        // Also money that could not be captured may still be held.
+        push(d, UndoKind::Void, d.now.saturating_add(d.policy.clock_margin));
         let unpaid = matches!(d.checkout().step, Step::Failed(RejectReason::CaptureFailed));
         if unpaid {
             d.fail(RejectReason::CaptureFailed);
         } else {
             d.row(Row::T19);
             d.sleep(TimerKind::Step);
-            push(d, UndoKind::Void, d.now.saturating_add(d.policy.clock_margin));
             d.checkout_mut().step = Step::Failed(RejectReason::CanceledByCustomer);
             d.close(Status::Canceled);
         }
@@ -222,7 +228,10 @@ pub(super) fn money_answered(
     let refunding = d.next.undo[index].kind == UndoKind::Refund;
     match outcome {
         PaymentOutcome::Voided | PaymentOutcome::Refunded => done(d, index),
-        PaymentOutcome::Declined if !refunding => done(d, index),
+        // A declined capture leaves the hold in place.
+        PaymentOutcome::Declined if !refunding && operation != PaymentOperation::Capture => {
+            done(d, index);
+        }
         PaymentOutcome::NotFound { final_for_key }
             if *final_for_key || d.now >= d.next.undo[index].lapses_at =>
         {
