@@ -170,9 +170,12 @@ fn while_unknown(
             if !conclusive {
                 return Err(Rejection::Ignored("asked while the order could still be accepted"));
             }
-            absent(d, unknown);
+            return absent(d, unknown);
         }
         PartnerOutcome::Refused { .. } if operation == Some(PartnerOperation::Cancel) => {
+            if !unknown.fencing && unknown.absent_since.is_none() {
+                return Err(Rejection::Ignored("the fence was refused before"));
+            }
             // It cannot be fenced, so it may exist: look again.
             d.checkout_mut().step =
                 Step::PlacementUnknown(Unknown { fencing: false, absent_since: None, ..unknown });
@@ -197,9 +200,10 @@ fn proven_absent(d: &mut Draft<'_>) {
 }
 
 /// "Not found" without finality: believed only when nothing can appear any more.
-fn absent(d: &mut Draft<'_>, mut unknown: Unknown) {
+fn absent(d: &mut Draft<'_>, mut unknown: Unknown) -> Outcome {
     let profile = d.profile();
     let intent = d.checkout().intent.expect("an unknown order has an intent");
+    let first = unknown.absent_since.is_none();
     let absent_since = *unknown.absent_since.get_or_insert(d.now);
     let window_closed = d.now >= intent.not_after.saturating_add(d.policy.clock_margin);
     let settled = window_closed
@@ -213,13 +217,19 @@ fn absent(d: &mut Draft<'_>, mut unknown: Unknown) {
     let can_be_fenced = profile.fences_cancel;
     if nothing_can_appear || (settled && !can_be_fenced) {
         proven_absent(d);
-        return;
+        return Ok(());
     }
-    unknown.fencing = false;
+    // A fence that is out is asked again by the step timer, never by its own answer: two sides
+    // answering each other would not stop.
+    let fence_now = can_be_fenced && window_closed && !unknown.fencing;
+    if !first && !fence_now {
+        return Err(Rejection::Ignored("not found, which is no proof yet; asked again later"));
+    }
     d.checkout_mut().step = Step::PlacementUnknown(unknown);
-    if can_be_fenced && window_closed {
+    if fence_now {
         ask(d);
     }
+    Ok(())
 }
 
 /// C14: machines have had their time.
@@ -237,6 +247,9 @@ fn while_placed(d: &mut Draft<'_>, outcome: PartnerOutcome) -> Outcome {
         }
         PartnerOutcome::Confirmed { .. } => {
             // Two orders under one key. A cancel by key could hit the wrong one: a human decides.
+            if d.next.incident == Some(Incident::LateOrder) {
+                return Err(Rejection::Ignored("a human knows of the second order"));
+            }
             d.row(Row::T20);
             d.incident(Incident::LateOrder);
             Ok(())
