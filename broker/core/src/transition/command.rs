@@ -91,8 +91,7 @@ pub(super) fn update(d: &mut Draft<'_>, update: &Update) -> Outcome {
         }
         Status::OutOfStock => {
             if apply_terms(d, update) {
-                d.row(Row::T9);
-                search::start_sweep(d);
+                search_again(d);
             }
             Ok(())
         }
@@ -154,15 +153,22 @@ fn update_quoted(d: &mut Draft<'_>, update: &Update, offered: Offered) -> Outcom
     if !wider {
         return Ok(());
     }
-    d.row(Row::T9);
     let usable = checkout::usable(d, vec![offered.quote]);
     if !usable.is_empty() && d.has_time_to_buy() && !d.next.is_money_open() {
+        d.row(Row::T9);
         d.row(Row::T4);
         checkout::begin_attempt(d, usable);
     } else {
-        search::start_sweep(d);
+        search_again(d);
     }
     Ok(())
+}
+
+/// T9 at the customer's wish: whatever it finds is told, even if it was told before.
+fn search_again(d: &mut Draft<'_>) {
+    d.row(Row::T9);
+    d.next.told_best = None;
+    search::start_sweep(d);
 }
 
 /// T22: the attempt under the old terms is abandoned and undone, then searching goes on.
@@ -216,8 +222,7 @@ pub(super) fn accept_quote(d: &mut Draft<'_>, token_digest: Digest) -> Outcome {
     let usable = checkout::usable(d, vec![offered.quote]);
     if usable.is_empty() || d.next.is_money_open() {
         // The quote has lapsed: ask again; at or below the accepted total it is bought.
-        d.row(Row::T9);
-        search::start_sweep(d);
+        search_again(d);
     } else {
         checkout::begin_attempt(d, usable);
     }
