@@ -1,0 +1,30 @@
+//! The store: its contract on both implementations, its bytes on disk, its crashes.
+
+mod broken;
+mod conformance;
+mod rig;
+mod samples;
+
+use conformance::CLAUSES;
+use rig::{FjallRig, MemRig, Rig};
+
+fn conforms(new: impl Fn() -> Box<dyn Rig>) {
+    let broken: Vec<String> = CLAUSES
+        .iter()
+        .filter_map(|clause| {
+            let verdict = (clause.check)(new().as_mut());
+            verdict.err().map(|why| format!("{}: {why}", clause.name))
+        })
+        .collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n\n"));
+}
+
+#[test]
+fn the_store_in_memory_keeps_every_clause() {
+    conforms(|| Box::new(MemRig::new()));
+}
+
+#[test]
+fn the_store_on_disk_keeps_every_clause() {
+    conforms(|| Box::new(FjallRig::new()));
+}

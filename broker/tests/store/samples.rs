@@ -1,0 +1,202 @@
+//! Hand-made requests and batches: small, valid, and different where it matters.
+
+use std::sync::Arc;
+
+use broker::store::{DeadLetterRow, Write};
+use broker_core::batch::{
+    AuditRow, Batch, Change, CommandRecord, Expect, IndexOp, OutboxRow, Part, SourceStream,
+    StreamPosition,
+};
+use broker_core::effect::{Effect, EventKind, PartnerCommand};
+use broker_core::event::Event;
+use broker_core::quote::{Cost, Quote};
+use broker_core::receipt::{Receipt, Verdict};
+use broker_core::request::{PurchaseRequest, Status, Submission, Terms, Version};
+use broker_core::timer::{TimerKind, Timers};
+use schemas::destination::Country;
+use schemas::id::{CommandId, PaymentToken, QuoteId};
+use schemas::purchase::{Mode, Strategy};
+use schemas::text::Text;
+use schemas::{
+    Condition, Currency, CustomerId, Destination, Digest, Isbn13, Money, PartnerId, RequestId,
+    Timestamp,
+};
+
+/// 2026-11-20T12:00:00Z.
+pub(crate) const NOON_MS: u64 = 1_795_176_000_000;
+
+pub(crate) fn at(ms_after_noon: u64) -> Timestamp {
+    Timestamp::from_unix_ms(NOON_MS + ms_after_noon)
+}
+
+pub(crate) fn id(n: u64) -> RequestId {
+    RequestId::from_parts(NOON_MS + n, u128::from(n) << 8)
+}
+
+pub(crate) fn usd(minor: u64) -> Money {
+    Money::new(minor, Currency::USD).unwrap()
+}
+
+pub(crate) fn customer(name: &str) -> CustomerId {
+    CustomerId::parse(name).unwrap()
+}
+
+pub(crate) fn submission(n: u64) -> Submission {
+    Submission {
+        id: id(n),
+        customer: customer("c1"),
+        digest: Digest::of(&n.to_be_bytes()),
+        isbn: Isbn13::parse("9780306406157").unwrap(),
+        quantity: 1,
+        destination: Destination {
+            country: Country::parse("US").unwrap(),
+            postal_code: Text::parse("94103").unwrap(),
+            address: None,
+        },
+        payment_token: PaymentToken::parse("tok_visa").unwrap(),
+        condition: Condition::Good,
+        mode: Mode::OneShot,
+        rebuy: false,
+        created_at: at(n),
+        terms: Terms {
+            max_total: usd(3000),
+            expires_at: at(60_000 + n),
+            strategy: Strategy::Balanced,
+        },
+    }
+}
+
+/// Searching, one timer set.
+pub(crate) fn request(n: u64) -> PurchaseRequest {
+    let submission = submission(n);
+    let terms = submission.terms;
+    let mut timers = Timers::default();
+    timers.set(TimerKind::Expiry, terms.expires_at);
+    PurchaseRequest {
+        submission: Arc::new(submission),
+        version: Version(1),
+        terms,
+        status: Status::Searching,
+        checkout: None,
+        undo: Vec::new(),
+        cancel_requested: false,
+        sweep: 1,
+        fruitless: 0,
+        tried: Vec::new(),
+        notified: 0,
+        told_best: None,
+        incident: None,
+        timers,
+        closed_at: None,
+    }
+}
+
+pub(crate) fn quote(n: u64) -> Quote {
+    Quote {
+        partner: PartnerId::parse(&format!("partner-{n:02}")).unwrap(),
+        quote_id: QuoteId::parse(&format!("q-{n}")).unwrap(),
+        currency: Currency::USD,
+        item: 2000 + n,
+        shipping: Cost::Exact(399),
+        tax: Cost::AtMost(120),
+        fee: Cost::Exact(0),
+        condition: Condition::New,
+        in_stock: 3,
+        valid_until: at(30_000),
+    }
+}
+
+pub(crate) fn receipt(sweep: u32, quotes: u64) -> Receipt {
+    Receipt {
+        sweep,
+        decided_at: at(300),
+        strategy: Strategy::Balanced,
+        max_total: usd(3000),
+        asked: 60,
+        answered: 50,
+        directory: Digest::of(b"directory"),
+        verdict: Verdict::Buy,
+        quotes: (0..quotes).map(quote).collect(),
+    }
+}
+
+pub(crate) fn command(name: &str, version: u64) -> CommandRecord {
+    CommandRecord {
+        command: CommandId::parse(name).unwrap(),
+        digest: Digest::of(name.as_bytes()),
+        version: Version(version),
+    }
+}
+
+pub(crate) fn row(request: &PurchaseRequest, index: u8, effect: Effect) -> OutboxRow {
+    OutboxRow { request: request.id(), version: request.version, index, effect }
+}
+
+pub(crate) fn event(request: &PurchaseRequest, kind: EventKind) -> Effect {
+    Effect::Event { kind, snapshot: Box::new(request.clone()) }
+}
+
+pub(crate) fn lookup() -> Effect {
+    Effect::Partner {
+        partner: PartnerId::parse("acme").unwrap(),
+        attempt: 1,
+        command: PartnerCommand::Lookup,
+    }
+}
+
+pub(crate) fn from_stream(stream: SourceStream, sequence: u64) -> StreamPosition {
+    StreamPosition { stream, sequence }
+}
+
+/// Creation of request `n`: two outbox rows, one timer, both indexes.
+pub(crate) fn create(n: u64) -> Batch {
+    let request = request(n);
+    Batch {
+        expect: Expect::Absent,
+        parts: vec![Part::Submission],
+        outbox: vec![
+            row(&request, 0, event(&request, EventKind::Created)),
+            row(&request, 1, lookup()),
+        ],
+        timers: request.timers.diff(&Timers::default()),
+        index: vec![IndexOp::AddToCustomer, IndexOp::AddActive],
+        audit: vec![AuditRow { version: Version(1), at: at(n), change: Change::Created }],
+        source: Some(from_stream(SourceStream::PurchaseCreates, n + 1)),
+        request,
+    }
+}
+
+/// Any later change of `before`: one version on, one event sent.
+pub(crate) fn change(before: &PurchaseRequest, change: impl FnOnce(&mut PurchaseRequest)) -> Batch {
+    let mut request = before.clone();
+    request.version = Version(before.version.0 + 1);
+    change(&mut request);
+    let mut index = Vec::new();
+    match (before.is_active(), request.is_active()) {
+        (true, false) => index.push(IndexOp::RemoveActive),
+        (false, true) => index.push(IndexOp::AddActive),
+        (true, true) | (false, false) => {}
+    }
+    Batch {
+        expect: Expect::Version(before.version),
+        parts: Vec::new(),
+        outbox: vec![row(&request, 0, event(&request, EventKind::Updated))],
+        timers: request.timers.diff(&before.timers),
+        index,
+        audit: vec![AuditRow {
+            version: request.version,
+            at: at(1000 + request.version.0),
+            change: Change::Applied(Event::Admitted),
+        }],
+        source: None,
+        request,
+    }
+}
+
+pub(crate) fn write(batch: Batch) -> Write {
+    Write::Request(Box::new(batch))
+}
+
+pub(crate) fn letter(body: &[u8]) -> DeadLetterRow {
+    DeadLetterRow { stream: "PURCHASE_CREATES".into(), at: at(7), body: body.to_vec().into() }
+}
