@@ -2,8 +2,10 @@
 
 mod broken;
 mod conformance;
+mod life;
 mod rig;
 mod samples;
+mod size;
 
 use conformance::CLAUSES;
 use rig::{FjallRig, MemRig, Rig};
