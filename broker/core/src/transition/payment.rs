@@ -1,5 +1,6 @@
 //! Money: authorisation before the order, capture after it (C4–C7, C15–C17).
 
+use schemas::subject::PaymentOperation;
 use schemas::text::Text;
 use schemas::{RejectReason, Timestamp};
 
@@ -25,8 +26,21 @@ pub(super) fn answered(d: &mut Draft<'_>, answer: PaymentAnswer) -> Outcome {
         Some(_) | None => None,
     };
     match step {
+        Some(Step::Authorizing { .. } | Step::ActionRequired { .. } | Step::Capturing { .. })
+            if !is_asked(d, operation) =>
+        {
+            let operation = operation.label();
+            Err(Rejection::refused(
+                RejectReason::NotAsked,
+                format!("no {operation} was asked for in attempt {attempt}"),
+            ))
+        }
         Some(Step::Authorizing { .. }) => while_authorizing(d, outcome),
         Some(Step::ActionRequired { .. }) => while_action_required(d, outcome),
+        // A late copy of the authorisation says nothing about the capture.
+        Some(Step::Capturing { .. }) if operation == PaymentOperation::Authorize => {
+            Err(Rejection::Ignored("the money was authorised before"))
+        }
         Some(Step::Capturing { .. }) => while_capturing(d, outcome),
         Some(Step::Failed(_)) | None => {
             if compensation::money_answered(d, attempt, operation, &outcome).is_ok() {
@@ -37,6 +51,16 @@ pub(super) fn answered(d: &mut Draft<'_>, answer: PaymentAnswer) -> Outcome {
         Some(
             Step::Reserving { .. } | Step::Placing | Step::PlacementUnknown(_) | Step::Completed,
         ) => Err(Rejection::Ignored("no payment answer is awaited")),
+    }
+}
+
+/// Whether this operation was sent for the attempt while its money was held or taken. Giving it
+/// back is asked for only after the attempt has failed.
+fn is_asked(d: &Draft<'_>, operation: PaymentOperation) -> bool {
+    match operation {
+        PaymentOperation::Authorize | PaymentOperation::Lookup => true,
+        PaymentOperation::Capture => matches!(d.checkout().step, Step::Capturing { .. }),
+        PaymentOperation::Void | PaymentOperation::Refund => false,
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn answered(
     let current = d.next.checkout.as_ref().filter(|c| c.attempt == attempt);
     let step = current.map(|c| c.step.clone());
     match step {
-        Some(Step::Placing) => while_placing(d, outcome),
+        Some(Step::Placing) => while_placing(d, operation, outcome),
         Some(Step::PlacementUnknown(unknown)) => {
             while_unknown(d, unknown, operation, in_reply_to, outcome)
         }
@@ -38,11 +38,24 @@ pub(super) fn answered(
     }
 }
 
-fn while_placing(d: &mut Draft<'_>, outcome: PartnerOutcome) -> Outcome {
+/// Whether a refusal is one of the order itself. That a look-up or a cancel is refused, even for
+/// good, says nothing about the order.
+const fn refuses_the_order(operation: Option<PartnerOperation>) -> bool {
+    matches!(operation, None | Some(PartnerOperation::Place))
+}
+
+fn while_placing(
+    d: &mut Draft<'_>,
+    operation: Option<PartnerOperation>,
+    outcome: PartnerOutcome,
+) -> Outcome {
     match outcome {
         PartnerOutcome::Confirmed { order_id, total } => {
             d.row(Row::C9);
             placed(d, order_id, total);
+        }
+        PartnerOutcome::Refused { .. } if !refuses_the_order(operation) => {
+            return Err(Rejection::Ignored("says nothing about the order"));
         }
         PartnerOutcome::Refused { final_for_key: true, .. } => {
             d.row(Row::C10);
@@ -157,12 +170,10 @@ fn while_unknown(
             d.row(Row::C12);
             placed(d, order_id, total);
         }
-        PartnerOutcome::Canceled
-        | PartnerOutcome::NotFound { final_for_key: true }
-        | PartnerOutcome::Refused { final_for_key: true, .. }
-            if operation != Some(PartnerOperation::Cancel)
-                || !matches!(outcome, PartnerOutcome::Refused { .. }) =>
-        {
+        PartnerOutcome::Canceled | PartnerOutcome::NotFound { final_for_key: true } => {
+            proven_absent(d);
+        }
+        PartnerOutcome::Refused { final_for_key: true, .. } if refuses_the_order(operation) => {
             proven_absent(d);
         }
         PartnerOutcome::NotFound { .. } => {
@@ -181,7 +192,6 @@ fn while_unknown(
                 Step::PlacementUnknown(Unknown { fencing: false, absent_since: None, ..unknown });
         }
         PartnerOutcome::Refused { .. }
-        | PartnerOutcome::Canceled
         | PartnerOutcome::Reserved { .. }
         | PartnerOutcome::Released => {
             return Err(Rejection::Ignored("proves nothing about the order"));
