@@ -1,0 +1,13 @@
+//! Proof of the core: every handler as sentences, the whole State×Event table, a model with real
+//! partners and money behind it, and the engine without any IO.
+//!
+//! One binary, because linking is dearer than the tests. A failing property prints its case and is
+//! kept in `proptest-regressions`; replay it with
+//! `cargo test -p broker-core --test proof model -- --nocapture`.
+
+#![expect(clippy::unwrap_used, reason = "a proof may stop at the first surprise")]
+
+mod golden;
+mod support;
+
+mod transition;

@@ -1,0 +1,13 @@
+//! Every handler of the transition function, as sentences. Each assertion shows the whole
+//! transition: rows, head, timers and all effects in order.
+
+mod cancel;
+mod checkout;
+mod compensation;
+mod create;
+mod lapse;
+mod payment;
+mod placement;
+mod search;
+mod unknown;
+mod update;

@@ -1,0 +1,380 @@
+//! A placement without an answer: copy, look-up, fence, human (C11–C14, T18; domain.md 4.13).
+
+use broker_core::event::PartnerOutcome;
+use broker_core::request::Version;
+use broker_core::timer::TimerKind;
+use schemas::subject::PartnerOperation;
+
+use crate::support::*;
+
+fn looked_up(name: &str, outcome: PartnerOutcome) -> broker_core::Event {
+    says(name, 1, PartnerOperation::Lookup, outcome)
+}
+
+fn fenced(name: &str, outcome: PartnerOutcome) -> broker_core::Event {
+    says(name, 1, PartnerOperation::Cancel, outcome)
+}
+
+#[test]
+fn silence_freezes_the_request_and_sends_the_same_order_again_where_that_is_safe() {
+    assert_shows(
+        &show(&Scene::placing().fire(TimerKind::Step)),
+        "
+        rows:    C11 T18
+        status:  v5 ordering, sweep 1
+        attempt: 1 at plain: unknown since +1.000s, asks 1
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +1.500s, human +901.000s
+        effect:  plain place#1 1 of q-plain-2500 cap 25.00 USD, by +5.000s
+        ",
+    );
+}
+
+#[test]
+fn a_partner_that_is_not_key_first_never_gets_a_second_copy() {
+    assert_shows(
+        &show(&Scene::placing_at("trailing").fire(TimerKind::Step)),
+        "
+        rows:    C11 T18
+        status:  v5 ordering, sweep 1
+        attempt: 1 at trailing: unknown since +1.000s, asks 1
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +1.500s, human +901.000s
+        effect:  trailing lookup#1
+        ",
+    );
+}
+
+#[test]
+fn a_refusal_of_one_copy_leaves_the_outcome_unknown() {
+    let refusal = says("plain", 1, PartnerOperation::Place, refused(false));
+    assert_shows(
+        &Scene::placing().shows(refusal),
+        "
+        rows:    C11 T18
+        status:  v5 ordering, sweep 1
+        attempt: 1 at plain: unknown since +0.000s, asks 1
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +0.500s, human +900.000s
+        effect:  plain place#1 1 of q-plain-2500 cap 25.00 USD, by +5.000s
+        ",
+    );
+}
+
+#[test]
+fn a_copy_is_not_sent_when_it_could_no_longer_be_accepted() {
+    let mut scene = Scene::placing().after(4_401);
+    let refusal = says("plain", 1, PartnerOperation::Place, refused(false));
+    assert_shows(
+        &scene.shows(refusal),
+        "
+        rows:    C11 T18
+        status:  v5 ordering, sweep 1
+        attempt: 1 at plain: unknown since +4.401s, asks 1
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +4.901s, human +904.401s
+        effect:  plain lookup#1
+        ",
+    );
+}
+
+#[test]
+fn questions_get_rarer() {
+    let mut scene = Scene::unknown_at("trailing");
+    let mut waits = Vec::new();
+    for _ in 0..9 {
+        let at = scene.request.timers.get(TimerKind::Step).unwrap();
+        waits.push(at.since(scene.now).as_ms());
+        scene.fire(TimerKind::Step);
+    }
+    assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000]);
+}
+
+#[test]
+fn an_order_that_is_found_stands() {
+    let mut scene = Scene::unknown_at("plain");
+    assert_shows(
+        &scene.shows(looked_up("plain", confirmed("o-1", 2500))),
+        "
+        rows:    C12 T15 C15
+        status:  v6 ordered, sweep 1, notified 1
+        attempt: 1 at plain: capturing, tried 1 times
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        timers:  step +3.000s
+        effect:  event ordered
+        effect:  notify 0 ordered
+        effect:  pay capture#1 25.00 USD
+        ",
+    );
+}
+
+#[test]
+fn a_late_confirmation_is_as_good_as_a_prompt_one() {
+    let mut scene = Scene::unknown_past_window_at("trailing");
+    let late = says("trailing", 1, PartnerOperation::Place, confirmed("o-1", 2500));
+    assert_eq!(rows(&scene.apply(late)), "C12 T15 C15");
+}
+
+#[test]
+fn not_found_before_the_window_closed_proves_nothing() {
+    let mut scene = Scene::unknown_at("plain");
+    assert_shows(
+        &scene.shows(looked_up("plain", not_found(false))),
+        "
+        nothing to do: asked while the order could still be accepted
+        ",
+    );
+}
+
+#[test]
+fn not_found_asked_for_before_the_window_closed_proves_nothing_however_late_it_comes() {
+    let mut scene = Scene::unknown_past_window_at("plain");
+    let asked_early = broker_core::Event::Partner(broker_core::event::PartnerAnswer {
+        partner: partner("plain"),
+        attempt: 1,
+        operation: Some(PartnerOperation::Lookup),
+        in_reply_to: Some(Version(5)),
+        outcome: not_found(false),
+    });
+    assert_shows(
+        &scene.shows(asked_early),
+        "
+        nothing to do: asked while the order could still be accepted
+        ",
+    );
+}
+
+#[test]
+fn not_found_after_the_window_is_proof_from_a_look_up_that_reads_its_writes() {
+    let mut scene = Scene::unknown_past_window_at("plain");
+    assert_shows(
+        &scene.shows(looked_up("plain", not_found(false))),
+        "
+        rows:    C13 C18
+        status:  v10 ordering, sweep 1
+        attempt: 1 at plain: failed (partner_timeout)
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        undo:    void#1 at plain, sent 1 times, lapses +9.000s
+        timers:  expiry +600.000s, undo +9.500s
+        effect:  pay void#1
+        ",
+    );
+}
+
+#[test]
+fn a_trailing_look_up_proves_absence_only_twice_and_after_it_has_settled() {
+    let mut scene = Scene::unknown_past_window_at("trailing");
+    assert_shows(&scene.shows(looked_up("trailing", not_found(false))), "
+        rows:    -
+        status:  v10 ordering, sweep 1
+        attempt: 1 at trailing: unknown since +1.000s, asks 5, conclusive from v9, absent since +8.500s
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +16.500s, human +901.000s
+        ");
+    scene.wait(29_999);
+    let again = looked_up("trailing", not_found(false));
+    assert_shows(
+        &scene.shows(again.clone()),
+        "
+        nothing to do: not found, which is no proof yet; asked again later
+        ",
+    );
+    scene.now = at(5_000 + 120_000 - 1);
+    assert!(!scene.shows(again.clone()).contains("C13"));
+    scene.wait(1);
+    assert_shows(
+        &scene.shows(again),
+        "
+        rows:    C13 C18
+        status:  v11 ordering, sweep 1
+        attempt: 1 at trailing: failed (partner_timeout)
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        undo:    void#1 at trailing, sent 1 times, lapses +125.500s
+        timers:  expiry +600.000s, undo +126.000s
+        effect:  pay void#1
+        ",
+    );
+}
+
+#[test]
+fn a_fence_is_put_up_when_a_look_up_cannot_prove_it() {
+    let mut scene = Scene::unknown_past_window_at("fencing");
+    assert_shows(&scene.shows(looked_up("fencing", not_found(false))), "
+        rows:    -
+        status:  v10 ordering, sweep 1
+        attempt: 1 at fencing: unknown since +1.000s, asks 6, conclusive from v9, absent since +8.500s, fencing
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +24.500s, human +901.000s
+        effect:  fencing cancel#1
+        ");
+    assert_shows(
+        &scene.shows(fenced("fencing", not_found(true))),
+        "
+        rows:    C13 C18
+        status:  v11 ordering, sweep 1
+        attempt: 1 at fencing: failed (partner_timeout)
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        undo:    void#1 at fencing, sent 1 times, lapses +9.000s
+        timers:  expiry +600.000s, undo +9.500s
+        effect:  pay void#1
+        ",
+    );
+}
+
+#[test]
+fn an_order_that_the_fence_canceled_is_gone_too() {
+    let mut scene =
+        Scene::unknown_past_window_at("fencing").then(looked_up("fencing", not_found(false)));
+    assert_eq!(rows(&scene.apply(fenced("fencing", PartnerOutcome::Canceled))), "C13 C18");
+}
+
+#[test]
+fn a_fence_that_is_refused_means_that_the_order_may_exist() {
+    let mut scene =
+        Scene::unknown_past_window_at("fencing").then(looked_up("fencing", not_found(false)));
+    assert_shows(
+        &scene.shows(fenced("fencing", refused(false))),
+        "
+        rows:    -
+        status:  v11 ordering, sweep 1
+        attempt: 1 at fencing: unknown since +1.000s, asks 6, conclusive from v9
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +24.500s, human +901.000s
+        ",
+    );
+    assert_shows(
+        &show(&scene.fire(TimerKind::Step)),
+        "
+        rows:    -
+        status:  v12 ordering, sweep 1
+        attempt: 1 at fencing: unknown since +1.000s, asks 7, conclusive from v9
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +54.500s, human +901.000s
+        effect:  fencing lookup#1
+        ",
+    );
+}
+
+#[test]
+fn a_fence_that_answers_without_proof_is_not_asked_again_at_once() {
+    let mut scene =
+        Scene::unknown_past_window_at("fencing").then(looked_up("fencing", not_found(false)));
+    assert_shows(
+        &scene.shows(fenced("fencing", not_found(false))),
+        "
+        nothing to do: not found, which is no proof yet; asked again later
+        ",
+    );
+    assert_shows(
+        &scene.shows(looked_up("fencing", not_found(false))),
+        "
+        nothing to do: not found, which is no proof yet; asked again later
+        ",
+    );
+}
+
+#[test]
+fn final_words_about_the_order_are_proof() {
+    for event in [
+        looked_up("plain", not_found(true)),
+        looked_up("plain", PartnerOutcome::Canceled),
+        says("plain", 1, PartnerOperation::Place, refused(true)),
+        notice("plain", 1, refused(true)),
+    ] {
+        assert_eq!(rows(&Scene::unknown_at("plain").apply(event)), "C13 C18");
+    }
+}
+
+#[test]
+fn a_refusal_to_look_up_or_to_cancel_is_none_of_the_order() {
+    for refusal in [looked_up("plain", refused(true)), fenced("plain", refused(true))] {
+        for scene in [Scene::placing(), Scene::unknown_at("plain")] {
+            let outcome = scene.try_apply(refusal.clone());
+            assert!(outcome.is_err(), "{}", result(&outcome));
+        }
+    }
+}
+
+#[test]
+fn words_without_meaning_for_the_order_prove_nothing() {
+    for outcome in [refused(false), PartnerOutcome::Released, reserved(1)] {
+        let shown = Scene::unknown_at("plain").shows(looked_up("plain", outcome));
+        assert_eq!(shown, "nothing to do: proves nothing about the order\n");
+    }
+}
+
+#[test]
+fn a_partner_that_cannot_be_asked_is_waited_for_and_a_human_is_called() {
+    let mut scene = Scene::placing_at("mute");
+    assert_shows(
+        &show(&scene.fire(TimerKind::Step)),
+        "
+        rows:    C11 T18
+        status:  v5 ordering, sweep 1
+        attempt: 1 at mute: unknown since +1.000s, asks 1
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +1.500s, human +901.000s
+        ",
+    );
+    assert_shows(
+        &show(&scene.fire(TimerKind::Step)),
+        "
+        rows:    -
+        status:  v6 ordering, sweep 1
+        attempt: 1 at mute: unknown since +1.000s, asks 2
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +2.500s, human +901.000s
+        ",
+    );
+    assert_shows(
+        &show(&scene.fire(TimerKind::Human)),
+        "
+        rows:    C14
+        status:  v7 ordering, sweep 1, notified 1, incident PlacementUnknown
+        attempt: 1 at mute: unknown since +1.000s, asks 2
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  expiry +600.000s, step +2.500s
+        effect:  event incident
+        effect:  notify 0 incident
+        ",
+    );
+    assert_shows(
+        &scene.shows(notice("mute", 1, confirmed("o-1", 2500))),
+        "
+        rows:    C12 T15 C15
+        status:  v8 ordered, sweep 1, notified 2
+        attempt: 1 at mute: capturing, tried 1 times
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        timers:  step +903.000s
+        effect:  event ordered
+        effect:  notify 1 ordered
+        effect:  pay capture#1 25.00 USD
+        ",
+    );
+}
+
+#[test]
+fn a_partner_without_look_up_is_fenced_as_soon_as_the_window_has_closed() {
+    let mut scene = Scene::unknown_with("plain", |profile| {
+        profile.lookup = schemas::directory::LookupKind::None;
+    });
+    while scene.now < at(5_500) {
+        scene.fire(TimerKind::Step);
+    }
+    assert!(head(&scene.request).contains("fencing"), "{}", head(&scene.request));
+}
+
+#[test]
+fn a_deadline_does_not_end_the_search_for_the_truth() {
+    let mut scene = Scene::unknown_at("trailing");
+    assert_shows(
+        &show(&scene.fire(TimerKind::Expiry)),
+        "
+        rows:    T14
+        status:  v6 ordering, sweep 1
+        attempt: 1 at trailing: unknown since +1.000s, asks 1
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        timers:  step +1.500s, human +901.000s
+        ",
+    );
+}
