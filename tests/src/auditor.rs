@@ -16,6 +16,9 @@ mod evidence;
 mod timeline;
 mod verdict;
 
+#[cfg(test)]
+mod planted;
+
 pub use evidence::{Answer, Command, Disturbance, Evidence, Route, Seen, Sent};
 pub use timeline::timeline;
 pub use verdict::{Checked, Promise, Verdict, Violation};

@@ -1,0 +1,63 @@
+//! Every check sees a violation that was planted for it, and nothing in a run that is in order.
+//! A check that cannot fail is worthless.
+
+mod plant;
+mod world;
+
+use std::collections::BTreeSet;
+
+use super::checks;
+use super::{Evidence, Verdict, audit};
+use world::World;
+
+/// Two bought requests (one after its first store had no copy left), one canceled, one too dear.
+fn clean() -> Evidence {
+    let mut world = World::new();
+    world.buys("ann", 5_000);
+    world.buys_after_a_refusal("bob", 5_000);
+    world.cancels("cyd", 1);
+    world.rests("dee", 1);
+    world.evidence()
+}
+
+fn names() -> BTreeSet<&'static str> {
+    checks::ALL.iter().map(|check| check.name).collect()
+}
+
+#[test]
+fn a_run_in_order_is_clean_and_every_check_had_something_to_look_at() {
+    let verdict: Verdict = audit(&clean());
+    verdict.assert_clean();
+    for check in &verdict.checks {
+        assert!(check.examined > 0, "{} looked at nothing", check.name);
+    }
+}
+
+#[test]
+fn every_planted_violation_is_found_by_its_check() {
+    for (check, what, plant) in plant::ALL {
+        let mut evidence = clean();
+        plant(&mut evidence);
+        let verdict = audit(&evidence);
+        assert!(verdict.broke(check), "{check} did not see: {what}\n{verdict}");
+    }
+}
+
+#[test]
+fn every_check_has_a_planted_violation() {
+    let planted: BTreeSet<&str> = plant::ALL.iter().map(|(check, ..)| *check).collect();
+    assert_eq!(planted, names());
+}
+
+#[test]
+fn a_broken_run_is_reported_with_promise_request_and_timeline() {
+    let mut evidence = clean();
+    let order = plant::second_order(&mut evidence);
+    let verdict = audit(&evidence);
+    let text = verdict.to_string();
+    assert!(text.contains("P1 at_most_one_live_order: BROKEN"), "{text}");
+    let timeline = verdict.timeline.unwrap();
+    for word in ["SUB  create by ann", "AUD  v1 pending", "notify ordered #0", order.as_str()] {
+        assert!(timeline.contains(word), "{word} is missing in\n{timeline}");
+    }
+}
