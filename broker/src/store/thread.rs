@@ -63,8 +63,18 @@ impl<T: Send + 'static> StoreThread<T> {
         fatal: Fatal,
         on_done: impl FnMut(T, Committed) + Send + 'static,
     ) -> std::io::Result<Self> {
+        Self::spawn_with_limit(store, fatal, COMMIT_STALL_MS, on_done)
+    }
+
+    /// The same with another limit than [`COMMIT_STALL_MS`].
+    pub fn spawn_with_limit(
+        store: Box<dyn Store>,
+        fatal: Fatal,
+        stall_ms: u64,
+        on_done: impl FnMut(T, Committed) + Send + 'static,
+    ) -> std::io::Result<Self> {
         let (sender, receiver) = bounded(QUEUE_WRITES_MAX);
-        let watchdog = Watchdog::spawn(COMMIT_STALL_MS, Arc::clone(&fatal))?;
+        let watchdog = Watchdog::spawn(stall_ms, Arc::clone(&fatal))?;
         let writer = Writer { store, receiver, watchdog, fatal, on_done };
         let thread = std::thread::Builder::new().name("store".to_owned());
         let thread = thread.spawn(move || writer.run())?;

@@ -6,6 +6,7 @@ mod life;
 mod rig;
 mod samples;
 mod size;
+mod writer;
 
 use conformance::CLAUSES;
 use rig::{FjallRig, MemRig, Rig};
