@@ -4,6 +4,7 @@ pub mod clock;
 pub mod config;
 pub mod crash;
 pub mod driver;
+pub mod egress;
 pub mod mailbox;
 pub mod metrics;
 pub mod nats;

@@ -82,6 +82,11 @@ impl Storage {
         Arc::clone(&self.reader)
     }
 
+    /// The store cannot be trusted any more: ends the process.
+    pub fn fail(&self, reason: &str) {
+        (self.fatal)(reason);
+    }
+
     /// Answered with [`Input::Loaded`].
     pub fn load(&self, request: RequestId) {
         // The threads end only with this handle.

@@ -44,10 +44,12 @@ pub fn message(context: &WireContext, row: &StoredRow, shown: Option<&Receipt>) 
         Outgoing::DeadLetter(letter) => Message {
             subject: subject::dead_letter(&letter.stream),
             stream: stream::name::DEAD_LETTERS,
-            event: Some(EventHeaders {
-                kind: DeadLetter::event_type(),
-                ..EventHeaders::of_broker(id.clone(), "", letter.stream.to_string(), row.at)
-            }),
+            event: Some(EventHeaders::of_broker(
+                id.clone(),
+                DeadLetter::event_type(),
+                letter.stream.to_string(),
+                row.at,
+            )),
             id,
             body: letter.body.to_vec(),
         },
@@ -137,8 +139,13 @@ fn notification(
     }
 }
 
-fn headers(id: &MessageId, kind: String, request: &PurchaseRequest, at: Timestamp) -> EventHeaders {
-    EventHeaders { kind, ..EventHeaders::of_broker(id.clone(), "", request.id().to_string(), at) }
+fn headers(
+    id: &MessageId,
+    event_type: String,
+    request: &PurchaseRequest,
+    at: Timestamp,
+) -> EventHeaders {
+    EventHeaders::of_broker(id.clone(), event_type, request.id().to_string(), at)
 }
 
 fn event_kind(kind: EventKind) -> PurchaseEventKind {

@@ -1,0 +1,183 @@
+//! How far publishing is: the cursor and one mark per stream, made durable now and then. Cursor
+//! and marks are written together, so that the marks always cover the cursor.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use schemas::id::MessageId;
+use schemas::stream::{StreamSpec, all};
+use smol_str::SmolStr;
+use tokio::task::JoinHandle;
+
+use crate::crash;
+use crate::storage::Storage;
+use crate::store::{Meta, OutboxProgress, OutboxSeq, StreamMark, WriterEnded};
+
+/// Shortest time between two durable cursors. A crash sends at most the rows of this time again.
+const SAVE_INTERVAL: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub struct Progress {
+    marks: BTreeMap<&'static str, StreamMark>,
+    /// Streams whose mark moved since the last write.
+    moved: BTreeSet<&'static str>,
+    saved_cursor: u64,
+    saved_at: Instant,
+    saving: Option<JoinHandle<Result<(), WriterEnded>>>,
+}
+
+impl Progress {
+    pub fn new(meta: &Meta) -> Self {
+        let known = |spec: StreamSpec| Some((spec.name, meta.stream(spec.name)?.clone()));
+        Self {
+            marks: all().into_iter().filter_map(known).collect(),
+            moved: BTreeSet::new(),
+            saved_cursor: meta.outbox_sent.0,
+            saved_at: Instant::now(),
+            saving: None,
+        }
+    }
+
+    pub fn mark(&self, stream: &str) -> Option<&StreamMark> {
+        self.marks.get(stream)
+    }
+
+    /// The stream as it was found at this connection. Its mark starts anew if it is another one
+    /// or came back with a loss; what was known before is being sent again then.
+    pub fn found(&mut self, stream: &'static str, created_unix_ns: i128, is_new: bool) {
+        if !is_new && self.marks.contains_key(stream) {
+            return;
+        }
+        let mark = StreamMark {
+            stream: SmolStr::new_static(stream),
+            created_unix_ns,
+            sequence: 0,
+            message_id: None,
+            outbox: None,
+        };
+        self.marks.insert(stream, mark);
+        self.moved.insert(stream);
+    }
+
+    /// The server has stored a row.
+    pub fn acked(&mut self, stream: &'static str, sequence: u64, id: &MessageId, row: u64) {
+        let Some(mark) = self.marks.get_mut(stream) else { return };
+        if sequence <= mark.sequence {
+            return;
+        }
+        mark.sequence = sequence;
+        mark.message_id = Some(SmolStr::new(id.as_str()));
+        mark.outbox = Some(OutboxSeq(row));
+        self.moved.insert(stream);
+    }
+
+    /// Starts a write if there is something to write, none is under way, and it is time.
+    pub fn save_if_due(&mut self, storage: &Arc<Storage>, cursor: u64) {
+        if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.saving = None;
+        }
+        let due = self.is_dirty(cursor) && self.saved_at.elapsed() >= SAVE_INTERVAL;
+        if due && self.saving.is_none() {
+            let progress = self.take(cursor);
+            let storage = Arc::clone(storage);
+            self.saving = Some(tokio::task::spawn_blocking(move || {
+                crash::point(crash::EGRESS_BEFORE_CURSOR);
+                storage.write_progress(progress)
+            }));
+        }
+    }
+
+    /// Until the next write may be due; long if there is nothing to write.
+    pub fn pause(&self, cursor: u64) -> Duration {
+        if !self.is_dirty(cursor) {
+            return Duration::MAX;
+        }
+        SAVE_INTERVAL.saturating_sub(self.saved_at.elapsed())
+    }
+
+    /// The last write, waited for.
+    pub async fn finish(&mut self, storage: &Arc<Storage>, cursor: u64) {
+        if let Some(saving) = self.saving.take() {
+            // Failed or not: the store's own thread reports its end.
+            let _ = saving.await;
+        }
+        if self.is_dirty(cursor) {
+            let progress = self.take(cursor);
+            let storage = Arc::clone(storage);
+            let _ = tokio::task::spawn_blocking(move || storage.write_progress(progress)).await;
+        }
+    }
+
+    fn is_dirty(&self, cursor: u64) -> bool {
+        cursor != self.saved_cursor || !self.moved.is_empty()
+    }
+
+    fn take(&mut self, cursor: u64) -> OutboxProgress {
+        let moved = std::mem::take(&mut self.moved);
+        self.saved_cursor = cursor;
+        self.saved_at = Instant::now();
+        let marks = moved.iter().filter_map(|stream| self.marks.get(stream).cloned()).collect();
+        OutboxProgress { sent: Some(OutboxSeq(cursor)), marks }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::stream::name::{PARTNER_COMMANDS, PURCHASE_EVENTS};
+
+    use super::*;
+    use crate::store::{CommitNumber, Incarnation};
+
+    #[test]
+    fn a_mark_is_the_furthest_ack_of_its_stream() {
+        let mut progress = Progress::new(&meta());
+        progress.found(PARTNER_COMMANDS, 5, false);
+        progress.acked(PARTNER_COMMANDS, 9, &id("b"), 2);
+        progress.acked(PARTNER_COMMANDS, 8, &id("a"), 1);
+        let mark = progress.mark(PARTNER_COMMANDS).unwrap();
+        assert_eq!((mark.sequence, mark.outbox), (9, Some(OutboxSeq(2))));
+        assert_eq!(mark.message_id.as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn cursor_and_moved_marks_are_written_together_and_once() {
+        let mut progress = Progress::new(&meta());
+        assert!(!progress.is_dirty(3));
+        progress.found(PARTNER_COMMANDS, 5, false);
+        progress.acked(PARTNER_COMMANDS, 9, &id("b"), 4);
+        let written = progress.take(4);
+        assert_eq!(written.sent, Some(OutboxSeq(4)));
+        assert_eq!(written.marks.len(), 1);
+        assert!(!progress.is_dirty(4));
+        assert!(progress.take(4).marks.is_empty());
+    }
+
+    #[test]
+    fn a_stream_that_was_lost_starts_with_a_fresh_mark() {
+        let mut progress = Progress::new(&meta());
+        progress.found(PURCHASE_EVENTS, 5, false);
+        progress.acked(PURCHASE_EVENTS, 9, &id("b"), 4);
+        progress.found(PURCHASE_EVENTS, 5, false);
+        assert_eq!(progress.mark(PURCHASE_EVENTS).unwrap().sequence, 9);
+        progress.found(PURCHASE_EVENTS, 6, true);
+        let mark = progress.mark(PURCHASE_EVENTS).unwrap();
+        assert_eq!((mark.sequence, mark.created_unix_ns), (0, 6));
+    }
+
+    fn id(text: &str) -> MessageId {
+        MessageId::parse(text).unwrap()
+    }
+
+    fn meta() -> Meta {
+        Meta {
+            incarnation: Incarnation(1),
+            last_commit: CommitNumber(0),
+            last_at: schemas::Timestamp::ZERO,
+            outbox_last: OutboxSeq(3),
+            outbox_sent: OutboxSeq(3),
+            applied: [0; 4],
+            streams: Vec::new(),
+        }
+    }
+}

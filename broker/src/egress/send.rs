@@ -1,0 +1,229 @@
+//! Rows becoming messages and leaving.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::Message as NatsMessage;
+use broker_core::effect::Effect;
+use broker_core::receipt::Receipt;
+use bytes::Bytes;
+use schemas::id::MessageId;
+
+use super::Task;
+use super::ack::{self, Ack};
+use super::feed::Next;
+use super::lapse::{self, Timed};
+use super::window::LaneKey;
+use crate::crash;
+use crate::metrics;
+use crate::nats::headers;
+use crate::storage::describe;
+use crate::store::{OutboxSeq, Outgoing, Reader, StoreError, StoredRow};
+use crate::wire::outgoing::{self, Message};
+
+/// Rows made into messages at once.
+const BATCH_ROWS_MAX: usize = 64;
+/// How long an order waits for the clock before it is looked at again.
+const CLOCK_PAUSE: Duration = Duration::from_millis(100);
+
+/// A row as it will leave, in every copy.
+#[derive(Debug)]
+pub(super) struct Sendable {
+    message: Message,
+    body: Bytes,
+    timed: Option<Timed>,
+}
+
+pub(super) type Prepared = Arc<Sendable>;
+
+impl Task {
+    /// Takes new rows in and sends them, as long as there are any and they may be sent.
+    pub(super) async fn take_rows(&mut self) {
+        while self.window.has_room() && self.is_session_open() {
+            let rows = self.next_rows().await;
+            if rows.is_empty() {
+                return;
+            }
+            for (row, message) in self.prepare(rows).await {
+                self.take_row(&row, message);
+            }
+            self.send_due().await;
+        }
+    }
+
+    async fn next_rows(&mut self) -> Vec<StoredRow> {
+        let mut rows = Vec::new();
+        let mut taken = self.window.taken();
+        while rows.len() < BATCH_ROWS_MAX {
+            match self.feed.next(taken) {
+                Next::Row(row) => {
+                    taken = row.seq.0;
+                    rows.push(*row);
+                }
+                Next::ReadStore if rows.is_empty() => return self.read_store(taken).await,
+                Next::ReadStore | Next::Nothing => break,
+            }
+        }
+        rows
+    }
+
+    async fn read_store(&mut self, taken: u64) -> Vec<StoredRow> {
+        let highest = self.feed.highest();
+        let reader = self.with.storage.reader();
+        let read = move || reader.outbox_after(OutboxSeq(taken), BATCH_ROWS_MAX);
+        let rows = self.read(read).await.unwrap_or_default();
+        if rows.is_empty() {
+            // Durable rows are visible to readers before they are announced.
+            self.window.skip_to(highest);
+        }
+        rows
+    }
+
+    /// Messages in the order of their rows, with the receipts they show.
+    async fn prepare(&self, rows: Vec<StoredRow>) -> Vec<(StoredRow, Message)> {
+        let context = self.with.context.clone();
+        if rows.iter().all(|row| outgoing::wants_receipt(row).is_none()) {
+            let convert = |row: StoredRow| {
+                let message = outgoing::message(&context, &row, None);
+                (row, message)
+            };
+            return rows.into_iter().map(convert).collect();
+        }
+        let reader = self.with.storage.reader();
+        let prepared = self.read(move || {
+            let convert = |row: StoredRow| {
+                let shown = receipt_of(&row, reader.as_ref())?;
+                let message = outgoing::message(&context, &row, shown.as_ref());
+                Ok((row, message))
+            };
+            rows.into_iter().map(convert).collect()
+        });
+        prepared.await.unwrap_or_default()
+    }
+
+    /// Runs a blocking read. A store that cannot be read ends the process.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Option<T> {
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(value)) => Some(value),
+            Ok(Err(error)) => {
+                self.with.storage.fail(&describe(&error));
+                None
+            }
+            Err(ended) => {
+                self.with.storage.fail(&describe(&ended));
+                None
+            }
+        }
+    }
+
+    fn take_row(&mut self, row: &StoredRow, mut message: Message) {
+        let seq = row.seq.0;
+        let wanted = self.replay.as_ref().is_none_or(|r| r.wants(seq, message.stream));
+        if !wanted {
+            self.window.skip_to(seq);
+            return;
+        }
+        let body = Bytes::from(std::mem::take(&mut message.body));
+        let sendable = Sendable { message, body, timed: lapse::timed(row) };
+        self.window.take(seq, lane_of(row), Arc::new(sendable));
+    }
+
+    /// Sends everything that is due and allowed.
+    pub(super) async fn send_due(&mut self) {
+        let now = Instant::now();
+        while self.is_session_open()
+            && let Some((seq, row)) = self.window.due(now).map(|(seq, row)| (seq, Arc::clone(row)))
+        {
+            match row.timed {
+                Some(timed) if timed.has_lapsed(self.with.clock.now()) => {
+                    self.lapse(seq, timed).await;
+                }
+                Some(timed) if timed.is_place() && !self.with.clock.placement_allowed() => {
+                    let apart = self.with.clock.disagreement();
+                    tracing::warn!(%apart, "wall and monotonic time disagree: no order is placed");
+                    self.window.hold(seq, now + CLOCK_PAUSE);
+                }
+                Some(_) | None => self.publish(seq, &row).await,
+            }
+        }
+    }
+
+    async fn lapse(&mut self, seq: u64, timed: Timed) {
+        let operation = lapse::label(timed.operation);
+        tracing::info!(request = %timed.request, operation, "not sent: its time has passed");
+        metrics::lapsed(operation);
+        self.window.settle(seq);
+        // If the engine has ended, the timers of the request tell it after the restart.
+        let _ = self.with.intake.send(timed.input()).await;
+    }
+
+    async fn publish(&mut self, seq: u64, row: &Prepared) {
+        let message = &row.message;
+        let headers =
+            headers::of_message(&message.id, message.event.as_ref(), self.window.cursor());
+        let reply = format!("{}.{seq}", self.inbox);
+        crash::point(crash::EGRESS_BEFORE_PUBLISH);
+        let publish = self.with.connection.client.publish_with_reply_and_headers(
+            message.subject.clone(),
+            reply,
+            headers,
+            row.body.clone(),
+        );
+        let limit = Duration::from(self.with.limits.publish_ack_timeout_ms);
+        let result = tokio::time::timeout(limit, publish).await;
+        crash::point(crash::EGRESS_AFTER_PUBLISH);
+        match result {
+            // Queued late or not at all: unknown, like every silence.
+            Ok(Ok(())) | Err(_) => self.window.sent(seq, Instant::now()),
+            Ok(Err(error)) => {
+                tracing::warn!(id = %message.id, %error, "cannot be sent");
+                metrics::publish_retry(message.stream, "not_sent");
+                self.window.refused(seq, Instant::now());
+            }
+        }
+    }
+
+    pub(super) fn take_ack(&mut self, message: &NatsMessage) {
+        let Some(seq) = ack::row_of(&message.subject) else { return };
+        match ack::read(message) {
+            Ack::Stored { sequence, duplicate } => {
+                if let Some(row) = self.window.settle(seq) {
+                    let Message { stream, id, .. } = &row.message;
+                    metrics::published(stream, duplicate);
+                    self.progress.acked(stream, sequence, id, seq);
+                }
+            }
+            Ack::Refused { why } => {
+                let now = Instant::now();
+                if let Some((stream, id)) = self.open_row(seq) {
+                    tracing::warn!(%id, stream, why, "the server does not take a message");
+                    metrics::publish_retry(stream, "refused");
+                }
+                self.window.refused(seq, now);
+            }
+        }
+    }
+
+    fn open_row(&self, seq: u64) -> Option<(&'static str, MessageId)> {
+        let row = self.window.get(seq)?;
+        Some((row.message.stream, row.message.id.clone()))
+    }
+}
+
+fn lane_of(row: &StoredRow) -> Option<LaneKey> {
+    match &row.outgoing {
+        Outgoing::Effect(row) => Some((row.request, row.effect.lane())),
+        Outgoing::DeadLetter(_) => None,
+    }
+}
+
+/// The receipt in force when the notification was decided, so that every copy shows the same.
+fn receipt_of(row: &StoredRow, reader: &dyn Reader) -> Result<Option<Receipt>, StoreError> {
+    let Some(effect_row) = outgoing::wants_receipt(row) else { return Ok(None) };
+    let Effect::Notify { snapshot, .. } = &effect_row.effect else { return Ok(None) };
+    let shown = |r: &Receipt| r.sweep <= snapshot.sweep && r.decided_at <= row.at;
+    Ok(reader.receipts(effect_row.request)?.into_iter().rev().find(shown))
+}
