@@ -32,7 +32,7 @@ pub mod thread;
 mod watchdog;
 pub mod write;
 
-pub use self::fjall::{FjallOptions, FjallStore, StoreStats};
+pub use self::fjall::{FjallOptions, FjallStore, LiveStats, StoreStats};
 pub use error::{Refusal, StoreError};
 pub use mem::{FailedCommit, MemStore};
 pub use port::{Listing, Meta, Reader, Store};

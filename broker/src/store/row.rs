@@ -46,7 +46,9 @@ pub struct StoredRow {
     pub outgoing: Outgoing,
 }
 
+/// Effects are the rule, so their size is what a row takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)]
 pub enum Outgoing {
     Effect(OutboxRow),
     DeadLetter(DeadLetterRow),

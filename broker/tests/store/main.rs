@@ -1,5 +1,7 @@
 //! The store: its contract on both implementations, its bytes on disk, its crashes.
 
+#![expect(clippy::unwrap_used, reason = "test code: a panic is the verdict")]
+
 mod broken;
 mod conformance;
 mod life;

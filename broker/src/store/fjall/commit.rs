@@ -8,7 +8,7 @@ use schemas::{RequestId, Timestamp};
 
 use super::chunks::{self, Place};
 use super::group::Group;
-use super::{FjallStore, engine, keys, spaces};
+use super::{FjallStore, StoreStats, engine, keys, spaces};
 use crate::store::disk::head::DiskHead;
 use crate::store::disk::meta::{DiskMark, DiskTail};
 use crate::store::disk::{audit, decode, encode};
@@ -80,9 +80,8 @@ impl FjallStore {
         let rewound_or_sent = tail.outbox_sent != self.tail.outbox_sent;
         (self.tail, self.chain) = (tail, chain);
         self.high_water.note(tail.commit);
-        self.stats.groups += 1;
-        self.stats.commits += commits;
-        self.stats.journal_bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+        let journal_bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.stats.add(StoreStats { groups: 1, commits, journal_bytes });
         if rewound_or_sent {
             self.buckets.drop_published(&self.db, &self.path, tail.outbox_sent)?;
         }

@@ -32,6 +32,7 @@ mod open;
 mod options;
 mod reader;
 mod spaces;
+mod stats;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -43,6 +44,7 @@ use schemas::RequestId;
 use smol_str::SmolStr;
 
 pub use options::FjallOptions;
+pub use stats::{LiveStats, StoreStats};
 
 use self::buckets::Buckets;
 use self::floor::TimerFloor;
@@ -72,19 +74,8 @@ pub struct FjallStore {
     /// Versions of active requests, so that most compare-and-sets need no read.
     versions: HashMap<RequestId, Version>,
     high_water: HighWater,
-    stats: StoreStats,
+    stats: LiveStats,
     poisoned: bool,
-}
-
-/// What was written since the store was opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StoreStats {
-    /// Synced groups.
-    pub groups: u64,
-    /// Requests' batches and dead letters in them.
-    pub commits: u64,
-    /// Bytes in fjall's journal, framing included.
-    pub journal_bytes: u64,
 }
 
 impl FjallStore {
@@ -94,8 +85,13 @@ impl FjallStore {
         open::open(path, options)
     }
 
-    pub const fn stats(&self) -> StoreStats {
-        self.stats
+    pub fn stats(&self) -> StoreStats {
+        self.stats.get()
+    }
+
+    /// The same, readable while the store is owned by its thread.
+    pub fn live_stats(&self) -> LiveStats {
+        self.stats.clone()
     }
 
     fn fjall_reader(&self) -> FjallReader {

@@ -13,7 +13,7 @@ use super::floor::TimerFloor;
 use super::hwm::{self, HighWater, Mark};
 use super::reader::FjallReader;
 use super::spaces::{self, Spaces};
-use super::{FjallOptions, FjallStore, STORE_FORMAT, StoreStats, engine, keys};
+use super::{FjallOptions, FjallStore, LiveStats, STORE_FORMAT, engine, keys};
 use crate::store::chain::{self, Chain};
 use crate::store::disk::meta::{DiskIdentity, Tail};
 use crate::store::disk::seal::seal;
@@ -73,7 +73,7 @@ pub(super) fn open(path: &Path, options: &FjallOptions) -> Result<FjallStore, St
             .map(|mark| (mark.stream.clone(), mark))
             .collect::<BTreeMap<_, _>>(),
         versions: HashMap::new(),
-        stats: StoreStats::default(),
+        stats: LiveStats::default(),
         poisoned: false,
     })
 }
