@@ -269,6 +269,11 @@ mod tests {
         stock.reserve(key("b"), 1, at(300), at(200)).unwrap();
         assert_eq!(stock.commit(&key("a"), at(50)), Err(StockError::Expired));
         assert_eq!(stock.available(at(50)), 0);
+        // Nor does it make a new hold out of an instant that the shelf has already passed.
+        let mut stock = Stock::new(2);
+        stock.take(key("sold"), 1, at(200)).unwrap();
+        stock.reserve(key("c"), 1, at(150), at(50)).unwrap();
+        assert_eq!(stock.hold(&key("c"), at(50)), Some(HoldState::Expired));
     }
 
     #[test]
