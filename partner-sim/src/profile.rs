@@ -36,6 +36,9 @@ pub struct Profile {
     /// Looks the key up before validating. `false` is the bad kind: a second copy of an accepted
     /// order can be answered with a refusal.
     pub key_first: bool,
+    /// Forgets what it sold under a key, so that every copy of an order is a new order. The worst
+    /// kind, against which the broker can do nothing: only an auditor sees it.
+    pub forgets_keys: bool,
     /// Refuses commands whose `not_after` has passed.
     pub honours_not_after: bool,
     /// What the directory tells the broker to expect, milliseconds.
@@ -164,6 +167,7 @@ impl Default for Profile {
             fences_lookup: true,
             fences_cancel: true,
             key_first: true,
+            forgets_keys: false,
             honours_not_after: true,
             response_ms: 1_000,
             in_flight_max: 1_000,

@@ -221,6 +221,17 @@ fn the_bad_kind_refuses_a_late_copy_of_what_it_accepted() {
 }
 
 #[test]
+fn the_forgetful_kind_sells_again_for_every_copy_and_its_ledger_shows_it() {
+    let mut partner = store(Profile { forgets_keys: true, ..perfect() });
+    let first = place_of(&mut partner, "1", "order");
+    let second = Place { header: header("2", "place"), ..first.clone() };
+    let request = first.header.request_id;
+    assert!(is_confirmed(&ask(&mut partner, PartnerRequest::Place(first), NOW)));
+    assert!(is_confirmed(&ask(&mut partner, PartnerRequest::Place(second), NOW)));
+    assert_eq!(partner.ledger().live_orders(request, NOW).len(), 2);
+}
+
+#[test]
 fn copies_that_differ_are_counted_as_conflicts() {
     let mut partner = store(perfect());
     let first = place_of(&mut partner, "1", "order");

@@ -20,6 +20,14 @@ use crate::stock::{HoldKey, StockError};
 
 impl Partner {
     pub(super) fn place(&mut self, place: &Place, now: Timestamp) -> Vec<Scheduled<PartnerAnswer>> {
+        if self.profile.forgets_keys && self.forget(&place.placement_key) {
+            // What was held for it went into the forgotten order.
+            return self.place_copy(&Place { reservation_key: None, ..place.clone() }, now);
+        }
+        self.place_copy(place, now)
+    }
+
+    fn place_copy(&mut self, place: &Place, now: Timestamp) -> Vec<Scheduled<PartnerAnswer>> {
         let key = &place.placement_key;
         let mut record = self.take_order(key, &place.header);
         record.copies += 1;
@@ -41,6 +49,23 @@ impl Partner {
         self.orders.insert(key.clone(), record);
         self.mark(Changed::Order(key.clone()));
         answers
+    }
+
+    /// Files the accepted order of a key away under another one; whether there was one.
+    fn forget(&mut self, key: &Key) -> bool {
+        let sold = |o: &OrderRecord| matches!(o.state, OrderState::Accepted { .. });
+        let Some(mut record) = self.orders.get(key).filter(|o| sold(o)).cloned() else {
+            return false;
+        };
+        let named =
+            |n: u32| Key::parse(&format!("{key}-{n}")).expect("keys leave room for a number");
+        let unused = (1..).map(named).find(|name| !self.orders.contains_key(name));
+        let filed = unused.expect("numbers do not run out");
+        record.placement_key = filed.clone();
+        self.orders.remove(key);
+        self.orders.insert(filed.clone(), record);
+        self.mark(Changed::Order(filed));
+        true
     }
 
     /// Key first, unless this is the bad kind of store, which may refuse a copy of what it has
