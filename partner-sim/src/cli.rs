@@ -1,5 +1,6 @@
 //! The command line, callable from a thin binary of any package.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -37,7 +38,13 @@ enum Command {
 /// Parses the arguments of this process and runs. Logs go to standard error, filtered by
 /// `RUST_LOG` (default `info`).
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    run_from(std::env::args_os())
+}
+
+/// [`run`] with other arguments, the name of the program first: for a binary that plays several
+/// parts.
+pub fn run_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = Arguments::parse_from(arguments);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = match arguments.command {

@@ -112,9 +112,14 @@ impl Requester {
     /// # Errors
     /// When the stream does not acknowledge it within half a minute.
     pub async fn publish(&self, command: Command) -> Result<StreamAck, HarnessError> {
-        let operation = command.operation();
-        let what = format!("{} of {} is stored", operation.label(), self.customer);
-        wait::until(what, STORED_DEADLINE, async || Ok(self.publish_once(&command).await)).await
+        let mut looks = wait::Looks::within(STORED_DEADLINE);
+        while looks.next().await {
+            if let Some(ack) = self.publish_once(&command).await {
+                return Ok(ack);
+            }
+        }
+        let operation = command.operation().label();
+        Err(looks.timed_out(format!("{operation} of {} is stored", self.customer)))
     }
 
     /// One copy; `None` when it is not known whether the stream has it.

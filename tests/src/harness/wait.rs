@@ -7,8 +7,42 @@ use super::HarnessError;
 /// Pause between two looks at the condition.
 const INTERVAL: Duration = Duration::from_millis(15);
 
-/// Looks at `probe` until it answers or `deadline` has passed. The probe is looked at once more at
-/// the end, so a slow machine costs patience, not a failure.
+/// Looks at a condition, one after the other until a deadline, and one more at the end, so that a
+/// slow machine costs patience, not a failure. For loops whose future must be [`Send`]; elsewhere
+/// [`until`] reads better.
+#[derive(Debug)]
+pub struct Looks {
+    deadline: Duration,
+    end: Instant,
+    begun: bool,
+    last: bool,
+}
+
+impl Looks {
+    pub fn within(deadline: Duration) -> Self {
+        Self { deadline, end: Instant::now() + deadline, begun: false, last: false }
+    }
+
+    /// Whether it is time for another look; the first is at once.
+    pub async fn next(&mut self) -> bool {
+        if self.last {
+            return false;
+        }
+        if self.begun {
+            tokio::time::sleep(INTERVAL).await;
+        }
+        self.begun = true;
+        self.last = Instant::now() >= self.end;
+        true
+    }
+
+    /// None of the looks showed this.
+    pub fn timed_out(&self, what: impl Into<String>) -> HarnessError {
+        HarnessError::TimedOut { what: what.into(), after: self.deadline }
+    }
+}
+
+/// Looks at `probe` until it answers or `deadline` has passed.
 ///
 /// # Errors
 /// [`HarnessError::TimedOut`] with `what`, or whatever error the probe ends with.
@@ -17,17 +51,13 @@ pub async fn until<T>(
     deadline: Duration,
     mut probe: impl AsyncFnMut() -> Result<Option<T>, HarnessError>,
 ) -> Result<T, HarnessError> {
-    let end = Instant::now() + deadline;
-    loop {
-        let last = Instant::now() >= end;
+    let mut looks = Looks::within(deadline);
+    while looks.next().await {
         if let Some(found) = probe().await? {
             return Ok(found);
         }
-        if last {
-            return Err(HarnessError::TimedOut { what: what.into(), after: deadline });
-        }
-        tokio::time::sleep(INTERVAL).await;
     }
+    Err(looks.timed_out(what))
 }
 
 #[cfg(test)]
