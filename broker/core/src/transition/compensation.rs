@@ -16,6 +16,15 @@ use crate::timer::TimerKind;
 
 /// Ends the current attempt without an order and starts undoing whatever it may have done.
 pub(super) fn abandon(d: &mut Draft<'_>, reason: RejectReason) {
+    end(d, reason, reason == RejectReason::PaymentDeclined);
+}
+
+/// The same, with proof that no money is held and none can come to be.
+pub(super) fn abandon_unpaid(d: &mut Draft<'_>, reason: RejectReason) {
+    end(d, reason, true);
+}
+
+fn end(d: &mut Draft<'_>, reason: RejectReason, proven_unpaid: bool) {
     if d.next.open_checkout().is_none() {
         return;
     }
@@ -34,7 +43,6 @@ pub(super) fn abandon(d: &mut Draft<'_>, reason: RejectReason) {
         Step::Failed(_) => (None, None),
     };
     let reserved_until = checkout.reservation.as_ref().map(|r| r.valid_until).or(reserved_until);
-    let proven_unpaid = reason == RejectReason::PaymentDeclined;
     let proven_unreserved = reason == RejectReason::ReservationRejected;
     if let Some(until) = held_until.filter(|_| !proven_unpaid) {
         push(d, UndoKind::Void, until.saturating_add(margin));

@@ -74,7 +74,8 @@ fn while_authorizing(d: &mut Draft<'_>, outcome: PaymentOutcome) -> Outcome {
         PaymentOutcome::ActionRequired { url } => action_required(d, url),
         PaymentOutcome::NotFound { final_for_key: true } => {
             d.row(Row::C7);
-            checkout::fail_attempt(d, RejectReason::PaymentTimeout);
+            compensation::abandon_unpaid(d, RejectReason::PaymentTimeout);
+            checkout::go_on(d, RejectReason::PaymentTimeout);
         }
         PaymentOutcome::NotFound { final_for_key: false } | PaymentOutcome::Failed => {
             return Err(Rejection::Ignored("the authorisation is still open; asked again later"));
