@@ -151,10 +151,10 @@ pub struct Unknown {
     pub since: Timestamp,
     /// Look-ups (or copies of the order) sent so far.
     pub asks: u8,
-    /// Change that sent the first question asked after the order could no longer be accepted. Only
-    /// answers to it or to later questions say anything about its absence.
+    /// Change that sent the first question asked after the order could no longer be accepted, and
+    /// would be visible. Only answers to it or to later questions say anything about its absence.
     pub conclusive_from: Option<Version>,
-    /// When the partner first conclusively said that it knows nothing of the order.
+    /// When the partner first said, late enough for proof or a fence, that it knows nothing of it.
     pub absent_since: Option<Timestamp>,
     /// A fencing cancel is out: its answer decides.
     pub fencing: bool,

@@ -4,14 +4,17 @@
 use schemas::directory::LookupKind;
 use schemas::id::OrderId;
 use schemas::subject::PartnerOperation;
-use schemas::{Money, RejectReason};
+use schemas::{Money, RejectReason, Timestamp};
 
 use super::draft::Draft;
 use super::{Outcome, Rejection, checkout, compensation, payment};
 use crate::effect::{Outcome as Notice, PartnerCommand};
 use crate::event::PartnerOutcome;
+use crate::partner::PartnerProfile;
 use crate::policy::Policy;
-use crate::request::{Incident, PlacedOrder, Status, Step, Undo, UndoKind, Unknown, Version};
+use crate::request::{
+    Incident, PlacedOrder, PlacementIntent, Status, Step, Undo, UndoKind, Unknown, Version,
+};
 use crate::row::Row;
 use crate::timer::TimerKind;
 
@@ -142,7 +145,7 @@ pub(super) fn ask(d: &mut Draft<'_>) {
         && window_closed
         && (profile.lookup == LookupKind::None || unknown.absent_since.is_some());
     let copy_in_time = d.now.saturating_add(d.policy.place_budget) <= intent.not_after;
-    if window_closed {
+    if d.now >= conclusive_at(&profile, &intent, d.policy) {
         unknown.conclusive_from = unknown.conclusive_from.or(Some(d.next.version));
     }
     if unknown.fencing || fence {
@@ -178,10 +181,7 @@ fn while_unknown(
         }
         PartnerOutcome::NotFound { .. } => {
             let conclusive = unknown.conclusive_from.is_some_and(|from| in_reply_to >= Some(from));
-            if !conclusive {
-                return Err(Rejection::Ignored("asked while the order could still be accepted"));
-            }
-            return absent(d, unknown);
+            return absent(d, unknown, conclusive);
         }
         PartnerOutcome::Refused { .. } if operation == Some(PartnerOperation::Cancel) => {
             if !unknown.fencing && unknown.absent_since.is_none() {
@@ -209,29 +209,45 @@ fn proven_absent(d: &mut Draft<'_>) {
     checkout::fail_attempt(d, RejectReason::PartnerTimeout);
 }
 
-/// "Not found" without finality: believed only when nothing can appear any more.
-fn absent(d: &mut Draft<'_>, mut unknown: Unknown) -> Outcome {
+/// A look-up after the window is proof by itself.
+fn sees_everything(profile: &PartnerProfile) -> bool {
+    profile.honours_not_after && profile.lookup == LookupKind::ReadYourWrites
+}
+
+/// From when on a question is worth asking whether an order exists: none can be accepted any more,
+/// and one that was is visible. A store that takes late orders gets its settling time, too.
+fn conclusive_at(profile: &PartnerProfile, intent: &PlacementIntent, policy: &Policy) -> Timestamp {
+    let closed = intent.not_after.saturating_add(policy.clock_margin);
+    if sees_everything(profile) { closed } else { closed.saturating_add(profile.settle) }
+}
+
+/// "Not found" without finality: believed only when it was asked late enough, and from a look-up
+/// that trails behind only twice. A fence is put up sooner: any such answer is reason enough.
+fn absent(d: &mut Draft<'_>, mut unknown: Unknown, conclusive: bool) -> Outcome {
     let profile = d.profile();
     let intent = d.checkout().intent.expect("an unknown order has an intent");
+    let window_closed = d.now >= intent.not_after.saturating_add(d.policy.clock_margin);
+    // A fence that is out is asked again by the step timer, never by an answer: two sides
+    // answering each other would not stop.
+    let can_be_fenced = profile.fences_cancel && !sees_everything(&profile);
+    let fence_now = can_be_fenced && window_closed && !unknown.fencing;
+    if !conclusive && !fence_now {
+        return Err(Rejection::Ignored("asked while an order could still appear"));
+    }
     let first = unknown.absent_since.is_none();
     let absent_since = *unknown.absent_since.get_or_insert(d.now);
-    let window_closed = d.now >= intent.not_after.saturating_add(d.policy.clock_margin);
-    let settled = window_closed
-        && d.now >= intent.not_after.saturating_add(profile.settle)
-        && d.now.since(absent_since) >= d.policy.absence_span;
-    let nothing_can_appear = match profile.lookup {
-        LookupKind::ReadYourWrites => window_closed && profile.honours_not_after,
-        LookupKind::Eventual => settled && profile.honours_not_after,
+    let twice = d.now.since(absent_since) >= d.policy.absence_span;
+    let proven = match profile.lookup {
+        LookupKind::ReadYourWrites | LookupKind::Eventual => {
+            let late_orders = !profile.honours_not_after && profile.fences_cancel;
+            sees_everything(&profile) || (twice && !late_orders)
+        }
         LookupKind::None => false,
     };
-    let can_be_fenced = profile.fences_cancel;
-    if nothing_can_appear || (settled && !can_be_fenced) {
+    if conclusive && proven {
         proven_absent(d);
         return Ok(());
     }
-    // A fence that is out is asked again by the step timer, never by its own answer: two sides
-    // answering each other would not stop.
-    let fence_now = can_be_fenced && window_closed && !unknown.fencing;
     if !first && !fence_now {
         return Err(Rejection::Ignored("not found, which is no proof yet; asked again later"));
     }
@@ -287,6 +303,8 @@ fn partner_canceled(d: &mut Draft<'_>) {
         && d.next.tried.len() < usize::from(d.policy.attempts_max);
     if again {
         d.next.status = Status::Ordering;
+        // The last word was "ordered": whatever comes of this is news.
+        d.next.told_best = None;
         d.next.timers.set(TimerKind::Expiry, d.next.terms.expires_at);
         d.event(crate::effect::EventKind::Ordering);
     } else {
