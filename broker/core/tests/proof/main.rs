@@ -2,12 +2,13 @@
 //! partners and money behind it, and the engine without any IO.
 //!
 //! One binary, because linking is dearer than the tests. A failing property prints its case and is
-//! kept in `proptest-regressions`; replay it with
-//! `cargo test -p broker-core --test proof model -- --nocapture`.
+//! kept beside its source (`model/mod.regressions`), which every later run replays first:
+//! `cargo test -p broker-core --test proof model`. `PROPTEST_CASES=100000` looks deeper.
 
 #![expect(clippy::unwrap_used, reason = "a proof may stop at the first surprise")]
 
 mod golden;
+mod model;
 mod support;
 
 mod transition;

@@ -185,12 +185,10 @@ fn an_authorisation_that_cannot_come_to_be_any_more_is_given_up_at_once() {
     assert_shows(
         &scene.shows(pays(1, PaymentOperation::Lookup, no_payment(true))),
         "
-        rows:    C7 C18
-        status:  v5 ordering, sweep 1
+        rows:    C7 T16
+        status:  v5 searching, sweep 2
         attempt: 1 at plain: failed (payment_timeout)
-        undo:    void#1 at plain, sent 1 times, lapses +2.500s
-        timers:  expiry +600.000s, undo +3.000s
-        effect:  pay void#1
+        timers:  expiry +600.000s
         ",
     );
 }

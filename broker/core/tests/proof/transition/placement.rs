@@ -254,6 +254,24 @@ fn a_customer_who_wants_it_gets_another_copy_after_the_money_is_back() {
 }
 
 #[test]
+fn after_an_order_was_taken_back_any_outcome_of_the_new_search_is_told() {
+    let search_again = |wanted: &mut broker_core::request::Submission| wanted.rebuy = true;
+    let mut scene = Scene::searching_for(search_again)
+        .then(too_dear(1, quote("plain", 3500), 7))
+        .then(accept(7))
+        .then(pays(1, schemas::subject::PaymentOperation::Authorize, authorized(3500)))
+        .then(place(confirmed("o-1", 3500)))
+        .then(notice("plain", 1, PartnerOutcome::Canceled))
+        .then(pays(
+            1,
+            schemas::subject::PaymentOperation::Void,
+            broker_core::event::PaymentOutcome::Voided,
+        ));
+    let shown = scene.shows(sweep(2, broker_core::event::Finding::NoStock));
+    assert!(shown.ends_with("effect:  notify 2 out_of_stock\n"), "{shown}");
+}
+
+#[test]
 fn an_order_that_turns_up_after_its_failure_is_canceled_as_an_incident() {
     let mut scene = Scene::unwinding();
     let late = place(confirmed("o-1", 2500));
