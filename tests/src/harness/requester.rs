@@ -250,6 +250,6 @@ mod tests {
         let id = message_id(&ann, &create(&order));
         assert_eq!(message_id(&ann, &create(&order)), id);
         assert_ne!(message_id(&bob, &create(&order)), id);
-        assert_ne!(message_id(&ann, &create(&order.clone().max_total(1))), id);
+        assert_ne!(message_id(&ann, &create(&order.max_total(1))), id);
     }
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use broker_core::batch::Change;
-use schemas::event::DeadLetter;
+use schemas::event::{DeadLetter, DeadPayload};
 use schemas::purchase::{CommandReply, PurchaseStatus};
-use schemas::{CommandId, CustomerId, Digest, DurationMs, RejectReason, RequestId, json, stream};
+use schemas::{
+    CommandId, CustomerId, Digest, DurationMs, RejectReason, RequestId, json, stream, subject,
+};
 
 use super::Findings;
 use crate::auditor::casebook::{Case, Casebook, Copy, of_stream};
@@ -15,15 +17,14 @@ use crate::auditor::{Answer, Command};
 const OVERDUE_AFTER: DurationMs = DurationMs::from_secs(5);
 
 /// P4, invariant NothingLost: every create that was acknowledged is in the store under the same
-/// customer and body (or another body came first under that id, or a dead letter says why not);
-/// every accepted change is in the log; and at rest every request has come to an end, or rests
+/// customer and body, or a dead letter says why not; every accepted change is in the log; and at rest every request has come to an end, or rests
 /// with an answer given, or a human was called.
 pub(in crate::auditor) fn nothing_lost(book: &Casebook<'_>, findings: &mut Findings) {
     let letters = dead_letters(book);
     for (request, case) in &book.cases {
         for copy in &case.sent {
             let there = match &copy.command {
-                Command::Create(_) => create_is_there(case, copy, &letters, *request),
+                Command::Create(_) => create_is_there(case, copy, &letters),
                 _ => change_is_there(case, copy),
             };
             findings.demand(there, *request, || {
@@ -45,18 +46,11 @@ pub(in crate::auditor) fn nothing_lost(book: &Casebook<'_>, findings: &mut Findi
     }
 }
 
-fn create_is_there(
-    case: &Case<'_>,
-    copy: &Copy<'_>,
-    letters: &BTreeSet<RequestId>,
-    request: RequestId,
-) -> bool {
-    match (&copy.sent.answer, case.head) {
-        (Answer::Reply(reply), Some(_)) => is_rejected(reply) || is_kept(case, copy),
-        (Answer::Reply(reply), None) => is_rejected(reply),
-        (Answer::Stored { .. }, Some(_)) => true,
-        (Answer::Stored { .. }, None) => letters.contains(&request),
-        (Answer::Silent, _) => true,
+fn create_is_there(case: &Case<'_>, copy: &Copy<'_>, letters: &Letters) -> bool {
+    match &copy.sent.answer {
+        Answer::Reply(reply) => is_rejected(reply) || is_kept(case, copy),
+        Answer::Stored { .. } => is_kept(case, copy) || letters.tell_of(copy),
+        Answer::Silent => true,
     }
 }
 
@@ -82,18 +76,38 @@ fn is_kept(case: &Case<'_>, copy: &Copy<'_>) -> bool {
     })
 }
 
-/// Requests whose create was given up, by the id in the letter.
-fn dead_letters(book: &Casebook<'_>) -> BTreeSet<RequestId> {
-    let mut requests = BTreeSet::new();
+/// Creates that were given up.
+#[derive(Default)]
+struct Letters {
+    /// By the digest of the body in the letter.
+    bodies: BTreeSet<Digest>,
+    /// Subjects of letters whose body is kept nowhere.
+    withheld: BTreeSet<String>,
+}
+
+impl Letters {
+    fn tell_of(&self, copy: &Copy<'_>) -> bool {
+        let subject = subject::purchase_command(copy.command.operation(), &copy.sent.customer);
+        self.withheld.contains(&subject)
+            || self.bodies.contains(&Digest::of(&copy.sent.command.body()))
+    }
+}
+
+fn dead_letters(book: &Casebook<'_>) -> Letters {
+    let mut letters = Letters::default();
     for seen in of_stream(book.evidence, stream::name::DEAD_LETTERS) {
         let letter: Result<DeadLetter, _> = json::decode(&seen.body, usize::MAX);
         let Ok(letter) = letter else { continue };
-        let schemas::event::DeadPayload::Text(text) = &letter.payload else { continue };
-        let body: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-        let id = body["request_id"].as_str().and_then(|id| RequestId::parse(id).ok());
-        requests.extend(id);
+        match letter.payload {
+            DeadPayload::Text(text) => {
+                letters.bodies.insert(Digest::of(text.as_bytes()));
+            }
+            DeadPayload::Base64(_) | DeadPayload::Withheld => {
+                letters.withheld.insert(letter.subject);
+            }
+        }
     }
-    requests
+    letters
 }
 
 /// P4, invariant SubmitIdempotent: one id has one body and one owner; the first acceptance is the

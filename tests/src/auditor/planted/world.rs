@@ -52,7 +52,8 @@ impl World {
     pub(super) fn new() -> Self {
         let id = |text: &str| PartnerId::parse(text).unwrap();
         let mut sold_out = PartnerGroup::named(ProfileName::Instant, id("soldout"));
-        sold_out.overrides = "reservation = false\nfaults = { no_stock_permille = 1000 }".parse().unwrap();
+        sold_out.overrides =
+            "reservation = false\nfaults = { no_stock_permille = 1000 }".parse().unwrap();
         let groups = vec![
             PartnerGroup::named(ProfileName::Instant, id("acme")),
             PartnerGroup::named(ProfileName::Instant, id("zeta")),
@@ -75,10 +76,7 @@ impl World {
         let profiles = directory.partners.into_iter().map(crate::harness::profile).collect();
         Self {
             policy: Policy::standard(Partners::new(profiles, version)),
-            context: WireContext {
-                incarnation: INCARNATION,
-                provider: config.payment.provider.clone(),
-            },
+            context: WireContext { incarnation: INCARNATION, provider: config.payment.provider },
             sim,
             now: crate::harness::now(),
             heads: BTreeMap::new(),
