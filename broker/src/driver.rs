@@ -94,7 +94,7 @@ impl<P: Ports> Driver<P> {
     fn take_mail(&mut self, mail: Mail) -> bool {
         match mail {
             Mail::Input(input) => {
-                self.engine.handle(input, self.clock.now());
+                self.engine.handle(*input, self.clock.now());
                 false
             }
             Mail::Stop => true,

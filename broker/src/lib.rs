@@ -1,13 +1,39 @@
 //! The IO shell of the Book Purchase Broker.
+//!
+//! ```text
+//!  NATS ──▶ ingress, service, questions ──Intake──▶ driver (engine thread) ──▶ answers ──▶ NATS
+//!                                                      │  ▲
+//!                                            commits,  │  │ Results
+//!                                            loads     ▼  │
+//!                                                    storage (writer, readers)
+//!                                                      │ durable outbox rows
+//!                                                      ▼
+//!                                                    egress ──▶ NATS
+//! ```
+//!
+//! The deterministic part is [`broker_core`]; everything here moves data for it and decides
+//! nothing. [`serve::serve`] is the whole broker, [`cli::main`] its command line.
 
+pub mod answers;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crash;
+pub mod directory;
 pub mod driver;
 pub mod egress;
+pub mod http;
+pub mod ingress;
+pub mod logs;
 pub mod mailbox;
 pub mod metrics;
 pub mod nats;
+pub mod ports;
+pub mod questions;
+pub mod serve;
+pub mod service;
+pub mod shutdown;
 pub mod storage;
 pub mod store;
+pub mod waiters;
 pub mod wire;

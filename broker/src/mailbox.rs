@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 /// What the engine thread receives.
 #[derive(Debug)]
 pub(crate) enum Mail {
-    Input(Input),
+    Input(Box<Input>),
     /// Finish this turn and end.
     Stop,
 }
@@ -85,7 +85,7 @@ impl Intake {
 impl Results {
     /// Never blocks. After the engine has ended the answer is dropped: it is in the store.
     pub fn send(&self, input: Input) {
-        let _ = self.sender.send(Mail::Input(input));
+        let _ = self.sender.send(Mail::Input(Box::new(input)));
     }
 
     pub(crate) fn stop(&self) {

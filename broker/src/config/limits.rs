@@ -11,6 +11,9 @@ use super::ConfigError;
 pub struct Limits {
     /// Inputs from outside that wait for the engine; senders wait beyond it. Default 4096.
     pub intake_max: usize,
+    /// Purchase requests held in memory; creates beyond it are refused as `overloaded`. About 2 KB
+    /// each. Default 200000.
+    pub hot_requests_max: usize,
     /// Calls of the micro service being worked on; more are answered `overloaded`. Default 1024.
     pub service_in_flight_max: usize,
     /// Outbox rows published and not yet acknowledged by the server. Default 512.
@@ -34,6 +37,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             intake_max: 4096,
+            hot_requests_max: 200_000,
             service_in_flight_max: 1024,
             publish_in_flight_max: 512,
             publish_ack_timeout_ms: DurationMs(2000),
@@ -51,6 +55,7 @@ impl Limits {
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let counts = [
             ("intake_max", self.intake_max),
+            ("hot_requests_max", self.hot_requests_max),
             ("service_in_flight_max", self.service_in_flight_max),
             ("publish_in_flight_max", self.publish_in_flight_max),
             ("quote_buffer_max", self.quote_buffer_max),

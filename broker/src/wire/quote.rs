@@ -7,19 +7,13 @@ use broker_core::quote::Cost;
 use schemas::PartnerId;
 use schemas::json::{self, DecodeError, PARTNER_MESSAGE_BYTES_MAX, decode_valid};
 use schemas::partner::{
-    self as wire, Component, QUOTE_ITEMS_MAX, QuoteAnswers, QuoteOffer, QuoteQuestion,
-    QuoteRequests,
+    self as wire, Component, QuoteAnswers, QuoteOffer, QuoteQuestion, QuoteRequests,
 };
 
-/// The bodies that ask `questions`, as few as the limit of items allows.
-pub fn requests(reply_to: &str, questions: Vec<Question>) -> Vec<Vec<u8>> {
-    let mut bodies = Vec::new();
-    let mut rest = questions.into_iter().peekable();
-    while rest.peek().is_some() {
-        let items = rest.by_ref().take(QUOTE_ITEMS_MAX).map(question).collect();
-        bodies.push(json::encode(&QuoteRequests { reply_to: reply_to.to_owned(), items }));
-    }
-    bodies
+/// The body that asks `questions`: 1 to [`QUOTE_ITEMS_MAX`](schemas::partner::QUOTE_ITEMS_MAX).
+pub fn request(reply_to: &str, questions: Vec<Question>) -> Vec<u8> {
+    let items = questions.into_iter().map(question).collect();
+    json::encode(&QuoteRequests { reply_to: reply_to.to_owned(), items })
 }
 
 fn question(question: Question) -> QuoteQuestion {
@@ -85,15 +79,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn questions_of_one_turn_travel_in_one_message_up_to_the_limit() {
-        let ask = |n: u64| requests("reply.here", (0..n).map(fixture::question).collect());
-        assert!(ask(0).is_empty());
-        assert_eq!(ask(256).len(), 1);
-        let bodies = ask(257);
-        let last: QuoteRequests = serde_json::from_slice(&bodies[1]).unwrap();
-        assert_eq!((bodies.len(), last.items.len()), (2, 1));
-        assert_eq!(last.reply_to, "reply.here");
-        assert_eq!(last.items[0].call_id, fixture::question(256).call);
+    fn questions_of_one_turn_travel_in_one_message() {
+        let body = request("reply.here", (0..3).map(fixture::question).collect());
+        let wire: QuoteRequests = decode_valid(&body, PARTNER_MESSAGE_BYTES_MAX).unwrap();
+        assert_eq!(wire.reply_to, "reply.here");
+        let calls: Vec<u64> = wire.items.iter().map(|item| item.call_id.counter).collect();
+        assert_eq!(calls, [0, 1, 2]);
     }
 
     #[test]

@@ -1,0 +1,146 @@
+//! Streams → engine. One durable pull consumer per stream; a message is acked only once the
+//! engine has decided it from durable state. How many are in the broker's hands at once is bounded
+//! by the consumer's `max_ack_pending` and by our own semaphore of the same size.
+//!
+//! A message that cannot be read, or that nobody asked for, is made durable as a dead letter and
+//! then acked: it is never redelivered for ever, and never lost.
+
+pub mod decode;
+pub mod give_up;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::consumer::pull::Stream as Messages;
+use async_nats::jetstream::{self, Message};
+use broker_core::batch::{SourceStream, StreamPosition};
+use futures_util::StreamExt;
+use schemas::stream::{ConsumerSpec, broker_consumers};
+use tokio::sync::{Semaphore, watch};
+
+use crate::mailbox::Intake;
+use crate::metrics;
+use crate::nats::{NatsError, streams};
+use crate::storage::describe;
+use crate::waiters::{Delivery, Waiter, Waiters};
+
+use decode::Decoder;
+use give_up::GiveUp;
+
+/// Messages fetched ahead. What waits in the client's buffer is on the server's ack clock already.
+const BATCH_MAX: usize = 256;
+const PULL_EXPIRES: Duration = Duration::from_secs(10);
+const PULL_HEARTBEAT: Duration = Duration::from_secs(2);
+/// Pause before a consumer that broke is made again.
+const REPAIR_PAUSE: Duration = Duration::from_millis(250);
+
+/// What the consumers share.
+#[derive(Clone)]
+pub struct Ingress {
+    pub jetstream: jetstream::Context,
+    pub intake: Intake,
+    pub waiters: Arc<Waiters>,
+    pub decoder: Arc<Decoder>,
+    pub give_up: GiveUp,
+    /// Becomes true when no more messages are to be taken.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// The streams with their consumers.
+pub fn sources() -> [(SourceStream, ConsumerSpec); 4] {
+    broker_consumers().map(|spec| {
+        let source = SourceStream::ALL.into_iter().find(|source| source.name() == spec.stream);
+        (source.expect("every broker consumer reads a source stream"), spec)
+    })
+}
+
+impl Ingress {
+    /// Reads one stream until told to stop.
+    pub async fn run(mut self, source: SourceStream, spec: ConsumerSpec) {
+        let permits = usize::try_from(spec.max_ack_pending).unwrap_or(usize::MAX);
+        let room = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        while !*self.stop.borrow() {
+            match self.open(&spec).await {
+                Ok(messages) => self.read(source, messages, &room).await,
+                Err(error) => {
+                    let error = describe(&error);
+                    tracing::warn!(stream = spec.stream, error, "cannot read a stream yet");
+                }
+            }
+            tokio::select! {
+                _ = self.stop.changed() => {}
+                () = tokio::time::sleep(REPAIR_PAUSE) => {}
+            }
+        }
+    }
+
+    async fn open(&self, spec: &ConsumerSpec) -> Result<Messages, NatsError> {
+        let consumer: PullConsumer = streams::ensure_consumer(&self.jetstream, spec).await?;
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch(BATCH_MAX)
+            .expires(PULL_EXPIRES)
+            .heartbeat(PULL_HEARTBEAT)
+            .messages()
+            .await;
+        messages.map_err(|source| NatsError::Stream {
+            doing: "reading",
+            stream: spec.stream.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    async fn read(&mut self, source: SourceStream, mut messages: Messages, room: &Arc<Semaphore>) {
+        loop {
+            let next = tokio::select! {
+                biased;
+                _ = self.stop.changed() => return,
+                next = messages.next() => next,
+            };
+            match next {
+                Some(Ok(message)) => self.take(source, message, room).await,
+                Some(Err(error)) => {
+                    tracing::warn!(stream = source.name(), %error, "reading a stream broke off");
+                    return;
+                }
+                None => return,
+            }
+        }
+    }
+
+    async fn take(&self, source: SourceStream, message: Message, room: &Arc<Semaphore>) {
+        metrics::received(source.name());
+        let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
+        let position = message
+            .info()
+            .ok()
+            .map(|info| StreamPosition { stream: source, sequence: info.stream_sequence });
+        match self.decoder.decode(&message.subject, &message.payload) {
+            Ok(decoded) => {
+                let delivery = Delivery { message, source, permit };
+                let origin = self.waiters.add(Waiter::Message(delivery));
+                if self.intake.send(decoded.into_input(origin, position)).await.is_err() {
+                    // The broker is ending; the message comes back after its ack wait.
+                    self.waiters.take(origin);
+                }
+            }
+            Err(refused) => {
+                let give_up = self.give_up.clone();
+                let delivery = Delivery { message, source, permit };
+                tokio::spawn(async move { give_up.message(delivery, refused).await });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_stream_has_its_consumer() {
+        let streams = sources().map(|(source, _)| source);
+        assert_eq!(streams, SourceStream::ALL);
+    }
+}

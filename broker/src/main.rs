@@ -1,0 +1,5 @@
+//! The broker's binary.
+
+fn main() -> std::process::ExitCode {
+    broker::cli::main()
+}

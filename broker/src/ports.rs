@@ -1,0 +1,82 @@
+//! The engine's outputs on their way out. Called on the engine's thread: everything here hands over
+//! to another thread or task and returns.
+
+use std::sync::Arc;
+
+use broker_core::Batch;
+use broker_core::engine::input::{CommitToken, Origin};
+use broker_core::engine::output::{Answer, Fact, Question};
+use broker_core::partner::{PartnerIndex, Partners};
+use schemas::{RequestId, Timestamp};
+use tokio::sync::mpsc;
+
+use crate::driver::Ports;
+use crate::metrics;
+use crate::questions::send::Ask;
+use crate::storage::Storage;
+
+/// The real ones.
+pub struct ShellPorts {
+    pub storage: Arc<Storage>,
+    pub questions: mpsc::Sender<Ask>,
+    /// Bounded by the number of waiters.
+    pub answers: mpsc::UnboundedSender<(Origin, Answer)>,
+    pub partners: Partners,
+}
+
+impl Ports for ShellPorts {
+    fn load(&mut self, request: RequestId) {
+        self.storage.load(request);
+    }
+
+    fn commit(&mut self, token: CommitToken, batch: Box<Batch>) {
+        self.storage.commit(token, batch);
+    }
+
+    fn ask(&mut self, partner: PartnerIndex, questions: Vec<Question>) {
+        let count = questions.len();
+        if self.questions.try_send((partner, questions)).is_err() {
+            metrics::questions_dropped("overload", count);
+        }
+    }
+
+    fn done(&mut self, origin: Origin, answer: Answer) {
+        // The task that passes answers on outlives the engine, except when the process is dying.
+        let _ = self.answers.send((origin, answer));
+    }
+
+    fn scan_timers(&mut self, until: Timestamp) {
+        self.storage.scan_timers(until);
+    }
+
+    fn observe(&mut self, fact: Fact) {
+        log(&fact);
+        metrics::fact(&fact, |partner| &self.partners.at(partner).id);
+    }
+}
+
+fn log(fact: &Fact) {
+    match fact {
+        Fact::Transition { request, event, from, to, .. } => {
+            let from = from.map_or("none", |status| status.label());
+            tracing::debug!(%request, event, from, to = to.label(), "transition");
+        }
+        Fact::Refused { request, event, reason } => {
+            tracing::debug!(%request, event, reason = reason.label(), "refused");
+        }
+        Fact::SweepClosed { request, took_ms, answered, asked } => {
+            tracing::debug!(%request, took_ms, answered, asked, "sweep closed");
+        }
+        Fact::StrayAnswer { request, reason } => {
+            tracing::warn!(%request, reason = reason.label(), "an answer that concerns nobody");
+        }
+        Fact::CommitConflict { request } => {
+            tracing::warn!(%request, "the store had another version; decided again");
+        }
+        Fact::SweepStarted { .. }
+        | Fact::Quote { .. }
+        | Fact::LateQuote
+        | Fact::DuplicateQuote
+        | Fact::InvalidQuote { .. } => {}
+    }
+}

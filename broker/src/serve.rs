@@ -1,0 +1,101 @@
+//! The whole broker: what starts in which order, and what ends in which.
+//!
+//! ```text
+//! start: store ─▶ connection ─▶ streams ─▶ engine (recovers) ─▶ egress ─▶ answers ─▶ intake
+//! stop:  intake ─▶ waiting work ─▶ engine ─▶ store writes ─▶ egress ─▶ connection ─▶ store
+//! ```
+//!
+//! Nothing at start depends on anything but the store and the configuration, and a stop is only a
+//! tidier crash: whatever it does not finish is found again in the store.
+
+mod parts;
+mod start;
+mod stop;
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::config::{Config, ConfigError};
+use crate::directory::FileError;
+use crate::metrics;
+use crate::nats::NatsError;
+use crate::store::{Fatal, StoreError};
+
+/// Why the broker does not start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("cannot install the metrics: {0}")]
+    Metrics(String),
+    #[error("cannot listen on {bind}")]
+    Http { bind: std::net::SocketAddr, source: std::io::Error },
+    #[error("cannot open the store in {}", dir.display())]
+    Open { dir: PathBuf, source: StoreError },
+    #[error("cannot read the store")]
+    Read { source: StoreError },
+    #[error("cannot start a thread")]
+    Thread { source: std::io::Error },
+    #[error("the operating system gives no random bytes: {0}")]
+    Random(String),
+    #[error(transparent)]
+    Nats(#[from] NatsError),
+    #[error("the store ended the broker: {reason}")]
+    Store { reason: String },
+    #[error("{task} ended by itself")]
+    Task { task: &'static str },
+}
+
+/// Serves until `shutdown` completes, then stops in order.
+///
+/// # Errors
+/// The configuration, a file, the store or the server cannot be used; or the store failed while
+/// serving, in which case the process should end at once: only a restart shows what is durable.
+pub async fn serve(
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    config.validate()?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting with\n{}", config.to_display());
+    let (fatal, mut failures) = fatal();
+    tokio::pin!(shutdown);
+    let started = tokio::select! {
+        started = start::start(&config, fatal) => started?,
+        () = &mut shutdown => return Ok(()),
+    };
+    tracing::info!("ready");
+    let mut running = started;
+    tokio::select! {
+        () = &mut shutdown => {}
+        Some(reason) = failures.recv() => return Err(ServeError::Store { reason }),
+        task = running.ended() => return Err(ServeError::Task { task }),
+    }
+    let limit = Duration::from(config.limits.shutdown_ms);
+    tokio::select! {
+        stopped = tokio::time::timeout(limit, running.stop()) => {
+            if stopped.is_err() {
+                tracing::warn!(?limit, "not everything was finished in time; the store has it");
+            }
+            metrics::ready(false);
+            Ok(())
+        }
+        Some(reason) = failures.recv() => Err(ServeError::Store { reason }),
+    }
+}
+
+/// The hook that threads call when the store cannot be trusted any more.
+fn fatal() -> (Fatal, mpsc::UnboundedReceiver<String>) {
+    let (sender, failures) = mpsc::unbounded_channel();
+    let fatal: Fatal = Arc::new(move |reason: &str| {
+        tracing::error!(reason, "the store ends the broker");
+        // Without a listener the broker is ending already.
+        let _ = sender.send(reason.to_owned());
+    });
+    (fatal, failures)
+}

@@ -1,0 +1,40 @@
+//! What a running broker consists of.
+
+use std::sync::Arc;
+
+use async_nats::service::Service;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+
+use crate::http::Health;
+use crate::mailbox::Results;
+use crate::nats::connect::Connection;
+use crate::storage::Storage;
+use crate::waiters::Waiters;
+
+pub(super) struct Running {
+    pub(super) health: Arc<Health>,
+    pub(super) connection: Connection,
+    pub(super) storage: Arc<Storage>,
+    pub(super) waiters: Arc<Waiters>,
+    pub(super) results: Results,
+    pub(super) stop: watch::Sender<bool>,
+    pub(super) engine: oneshot::Receiver<()>,
+    pub(super) answers: JoinHandle<()>,
+    pub(super) egress: JoinHandle<()>,
+    pub(super) flush: Option<oneshot::Sender<()>>,
+    /// Intake and questions: they end with the stop or with the engine.
+    pub(super) others: Vec<JoinHandle<()>>,
+    pub(super) service: Option<Service>,
+}
+
+impl Running {
+    /// Until something ends that should not; gives its name.
+    pub(super) async fn ended(&mut self) -> &'static str {
+        tokio::select! {
+            _ = &mut self.engine => "the engine",
+            _ = &mut self.answers => "the task that passes answers on",
+            _ = &mut self.egress => "egress",
+        }
+    }
+}

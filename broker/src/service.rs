@@ -1,0 +1,142 @@
+//! The NATS micro service `broker`: the same commands as through the streams, answered after the
+//! broker's own sync. No call goes unanswered: what cannot be worked on now is told so at once.
+
+mod list;
+pub mod reply;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_nats::Client;
+use async_nats::service::endpoint::Endpoint;
+use async_nats::service::{Request, Service, ServiceExt};
+use broker_core::engine::input::Input;
+use futures_util::StreamExt;
+use schemas::subject::{PurchaseOperation, parse_purchase, purchase_api_endpoint};
+use schemas::{CustomerId, RejectReason, problem::Problem};
+use tokio::sync::{Semaphore, watch};
+
+use crate::ingress::decode::Decoder;
+use crate::mailbox::Intake;
+use crate::nats::NatsError;
+use crate::storage::Storage;
+use crate::waiters::{Call, Waiter, Waiters};
+use crate::wire::command;
+
+/// Name under which `$SRV` lists it.
+pub const NAME: &str = "broker";
+
+/// What the endpoints share.
+#[derive(Clone)]
+pub struct Calls {
+    pub intake: Intake,
+    pub waiters: Arc<Waiters>,
+    pub decoder: Arc<Decoder>,
+    pub storage: Arc<Storage>,
+    /// One permit per call being worked on.
+    pub room: Arc<Semaphore>,
+    /// Becomes true when no more calls are to be taken.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Registers the service and its endpoints; each endpoint has its own task from here on.
+///
+/// # Errors
+/// The server refuses a subscription.
+pub async fn start(client: &Client, calls: &Calls) -> Result<Service, NatsError> {
+    let failed = |source| NatsError::Service { source };
+    let service = client
+        .service_builder()
+        .description("Buys books: create, get, list, update, cancel, accept_quote")
+        .start(NAME, env!("CARGO_PKG_VERSION"))
+        .await
+        .map_err(failed)?;
+    for operation in PurchaseOperation::ALL {
+        let endpoint = service
+            .endpoint_builder()
+            .name(operation.label())
+            .add(purchase_api_endpoint(operation))
+            .await
+            .map_err(failed)?;
+        tokio::spawn(calls.clone().run(operation, endpoint));
+    }
+    Ok(service)
+}
+
+impl Calls {
+    /// After the stop, calls that are already here are still answered: with a refusal.
+    async fn run(mut self, operation: PurchaseOperation, mut endpoint: Endpoint) {
+        loop {
+            let stopping = *self.stop.borrow();
+            let next = tokio::select! {
+                biased;
+                request = endpoint.next() => request,
+                _ = self.stop.changed(), if !stopping => continue,
+            };
+            match next {
+                Some(request) if *self.stop.borrow() => {
+                    let problem = Problem::new(RejectReason::ShuttingDown, "try another broker");
+                    reply::refuse_now(&request, operation, problem).await;
+                }
+                Some(request) => self.take(operation, request).await,
+                None => return,
+            }
+        }
+    }
+
+    async fn take(&self, operation: PurchaseOperation, request: Request) {
+        let since = Instant::now();
+        let Some((_, customer)) = parse_purchase(&request.message.subject) else {
+            let problem = Problem::new(RejectReason::FieldInvalid, "the customer_id is malformed");
+            return reply::refuse_now(&request, operation, problem).await;
+        };
+        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
+            let problem = Problem::new(RejectReason::Overloaded, "too many calls; try again");
+            return reply::refuse_now(&request, operation, problem).await;
+        };
+        let call = Call { request, operation, about: None, since, permit };
+        match operation {
+            PurchaseOperation::List => {
+                let storage = Arc::clone(&self.storage);
+                tokio::spawn(list::answer(call, customer, storage));
+            }
+            PurchaseOperation::Get => self.get(call, customer).await,
+            PurchaseOperation::Create
+            | PurchaseOperation::Update
+            | PurchaseOperation::Cancel
+            | PurchaseOperation::AcceptQuote => self.change(call, customer).await,
+        }
+    }
+
+    async fn get(&self, mut call: Call, customer: CustomerId) {
+        match command::get(&call.request.message.payload) {
+            Ok(request) => {
+                call.about = Some(request);
+                let origin = self.waiters.add(Waiter::Call(call));
+                self.send(Input::Get { origin, customer, request }, origin).await;
+            }
+            Err(problem) => reply::refuse(&call, problem).await,
+        }
+    }
+
+    async fn change(&self, mut call: Call, customer: CustomerId) {
+        let body = &call.request.message.payload;
+        match self.decoder.purchase(call.operation, customer, body) {
+            Ok(decoded) => {
+                call.about = decoded.request();
+                let origin = self.waiters.add(Waiter::Call(call));
+                self.send(decoded.into_input(origin, None), origin).await;
+            }
+            Err(problem) => reply::refuse(&call, problem).await,
+        }
+    }
+
+    async fn send(&self, input: Input, origin: broker_core::engine::input::Origin) {
+        if self.intake.send(input).await.is_err()
+            && let Some(Waiter::Call(call)) = self.waiters.take(origin)
+        {
+            let problem = Problem::new(RejectReason::ShuttingDown, "try another broker");
+            reply::refuse(&call, problem).await;
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Who waits for the engine's word: messages of streams that want their ack, and callers of the
+//! micro service that want their reply. The engine knows each by an [`Origin`] only.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use async_nats::jetstream;
+use async_nats::service::Request;
+use broker_core::batch::SourceStream;
+use broker_core::engine::input::Origin;
+use schemas::RequestId;
+use schemas::subject::PurchaseOperation;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// One of them. Its permit bounds how many there are at once.
+#[derive(Debug)]
+pub enum Waiter {
+    Message(Delivery),
+    Call(Call),
+}
+
+/// A message of a stream.
+#[derive(Debug)]
+pub struct Delivery {
+    pub message: jetstream::Message,
+    pub source: SourceStream,
+    pub permit: OwnedSemaphorePermit,
+}
+
+/// A call of the micro service.
+#[derive(Debug)]
+pub struct Call {
+    pub request: Request,
+    pub operation: PurchaseOperation,
+    /// The purchase request it is about.
+    pub about: Option<RequestId>,
+    pub since: Instant,
+    pub permit: OwnedSemaphorePermit,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Waiters {
+    next: AtomicU64,
+    open: Mutex<HashMap<Origin, Waiter>>,
+}
+
+impl Waiters {
+    /// A name for `waiter`, not used before in this process.
+    pub fn add(&self, waiter: Waiter) -> Origin {
+        let origin = Origin(self.next.fetch_add(1, Ordering::Relaxed));
+        self.lock().insert(origin, waiter);
+        origin
+    }
+
+    /// Each is told once.
+    pub fn take(&self, origin: Origin) -> Option<Waiter> {
+        self.lock().remove(&origin)
+    }
+
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Origin, Waiter>> {
+        // Nothing panics while it is held; and a map of waiters is whole after any single step.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
