@@ -80,11 +80,12 @@ impl Engine {
         let terms_changed = hot.request().is_some_and(|record| record.terms != done.next.terms);
         hot.commands.extend(done.command);
         if terms_changed && let Some(sweep) = hot.sweep.as_mut() {
-            self.wakes.remove(&(sweep.wake, request));
             sweep.reconsider(&done.next.terms, self.now, &self.config.policy);
-            self.wakes.insert((sweep.wake, request));
         }
         hot.presence = Presence::Present(done.next);
+        if terms_changed {
+            self.register_wake(request);
+        }
         self.outputs.push_back(Output::Observe(done.fact));
         if let Some(origin) = done.work.origin {
             self.outputs.push_back(Output::Done { origin, answer: done.answer });

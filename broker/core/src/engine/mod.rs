@@ -46,7 +46,7 @@ pub struct EngineConfig {
     pub policy: Policy,
     /// Different at every start, so that answers to an earlier life's questions are recognised.
     pub boot_epoch: u32,
-    /// Secret random bytes; accept tokens are a keyed hash of (request, sweep) under it.
+    /// Secret random bytes; accept tokens are a keyed hash of (request, partner, total) under it.
     pub token_key: [u8; 32],
     /// Requests held in memory; creates beyond it are refused as `overloaded`.
     pub hot_max: usize,

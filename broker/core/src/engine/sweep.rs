@@ -26,8 +26,10 @@ pub(super) struct Sweep {
     best_affordable: Option<u64>,
     /// Calls that are waited for and not settled.
     outstanding: usize,
-    /// When this sweep is registered to be looked at.
+    /// When this sweep wants to be looked at.
     pub(super) wake: Timestamp,
+    /// When it will be: its entry in [`super::Engine::wakes`].
+    pub(super) registered: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -67,6 +69,7 @@ impl Sweep {
             best_affordable: None,
             outstanding,
             wake: plan.hard_stop,
+            registered: None,
         }
     }
 

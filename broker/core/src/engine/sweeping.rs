@@ -14,6 +14,7 @@ use super::sweep::{CallState, Sweep};
 use crate::effect::AcceptToken;
 use crate::event::{Conclusion, Event, Finding};
 use crate::partner::PartnerIndex;
+use crate::quote::Quote;
 use crate::receipt::{Receipt, Verdict};
 use crate::request::Status;
 use crate::timer::TimerKind;
@@ -53,10 +54,18 @@ impl Engine {
         self.register_wake(request);
     }
 
-    fn register_wake(&mut self, request: RequestId) {
-        if let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) {
-            self.wakes.insert((sweep.wake, request));
+    /// Notes when the sweep wants to be looked at; an earlier note is replaced.
+    pub(super) fn register_wake(&mut self, request: RequestId) {
+        let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
+            return;
+        };
+        if sweep.registered == Some(sweep.wake) {
+            return;
         }
+        if let Some(before) = sweep.registered.replace(sweep.wake) {
+            self.wakes.remove(&(before, request));
+        }
+        self.wakes.insert((sweep.wake, request));
     }
 
     fn ask_or_wait(&mut self, request: RequestId, index: usize) {
@@ -90,6 +99,10 @@ impl Engine {
             not_after: sweep.hard_stop,
         };
         self.asking.push(sweep.calls[index].partner(), question);
+        // A question that had to wait for a place is timed from now on.
+        if sweep.registered != Some(sweep.wake) {
+            self.register_wake(request);
+        }
     }
 
     /// Frees the place of a finished call and lets the next waiting one go.
@@ -176,7 +189,7 @@ impl Engine {
             QuoteOutcome::Refused => CallOutcome::Refused,
         };
         if sweep.wake != wake_before {
-            self.wakes.insert((sweep.wake, request));
+            self.register_wake(request);
         }
         self.outputs.push_back(Output::Observe(Fact::Quote { partner, outcome, took_ms }));
         if was_asked {
@@ -232,7 +245,10 @@ impl Engine {
 
     /// A sweep asked to be looked at now: time-outs, retries, grace, hard stop.
     pub(super) fn sweep_woke(&mut self, request: RequestId) {
-        let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) else { return };
+        let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
+            return;
+        };
+        sweep.registered = None;
         for (index, again) in sweep.overdue(self.now, &self.config.policy) {
             if again {
                 self.send_question(request, index);
@@ -274,7 +290,6 @@ impl Engine {
     }
 
     fn conclude(&mut self, request: RequestId) -> (Event, Receipt) {
-        let token = self.accept_token(request);
         let hot = self.hot.get_mut(&request).expect("a concluding sweep is hot");
         let super::hot::Presence::Present(record) = &hot.presence else {
             unreachable!("a sweep runs only for a present request")
@@ -292,11 +307,17 @@ impl Engine {
             .take(usize::from(policy.attempts_max))
             .cloned()
             .collect();
-        let best = quotes.first().filter(|quote| quote.worst_total().is_some()).cloned();
+        // A price that lapsed meanwhile is none; without a complete one it is stock all the same.
+        let best = quotes.iter().find(|quote| quote.valid_until > self.now).cloned();
         let (finding, verdict) = match best {
             Some(_) if !affordable.is_empty() => (Finding::Affordable(affordable), Verdict::Buy),
-            Some(best) => (Finding::TooDear { best, token }, Verdict::TooDear),
-            None if asked > 0 && enough => (Finding::NoStock, Verdict::NoStock),
+            Some(best) => {
+                let token = accept_token(&self.config.token_key, request, &best);
+                (Finding::TooDear { best, token }, Verdict::TooDear)
+            }
+            None if asked > 0 && enough && quotes.is_empty() => {
+                (Finding::NoStock, Verdict::NoStock)
+            }
             None => (Finding::NoAnswer, Verdict::NoAnswer),
         };
         let receipt = Receipt {
@@ -321,18 +342,6 @@ impl Engine {
         (Event::SweepClosed(conclusion), receipt)
     }
 
-    /// Unguessable without the key, and the same when the same sweep is concluded again.
-    fn accept_token(&self, request: RequestId) -> AcceptToken {
-        let sweep =
-            self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()).map_or(0, |s| s.number);
-        let mut hasher = blake3::Hasher::new_keyed(&self.config.token_key);
-        hasher.update(request.as_bytes());
-        hasher.update(&sweep.to_be_bytes());
-        let mut token = [0u8; 16];
-        token.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-        AcceptToken(token)
-    }
-
     /// Forgets the sweep. Live calls are no longer counted as in flight; queued ones may still
     /// bring an offer.
     pub(super) fn drop_sweep(&mut self, request: RequestId) {
@@ -340,7 +349,9 @@ impl Engine {
         let Some(sweep) = hot.sweep.take() else { return };
         let isbn = hot.request().map(|record| record.submission.isbn);
         self.sweeps.remove(&sweep.first_call);
-        self.wakes.remove(&(sweep.wake, request));
+        if let Some(at) = sweep.registered {
+            self.wakes.remove(&(at, request));
+        }
         for (call, counter) in sweep.calls.iter().zip(sweep.first_call..) {
             if call.state != CallState::Asked {
                 continue;
@@ -352,4 +363,21 @@ impl Engine {
             }
         }
     }
+}
+
+/// Unguessable without the key, and the same as long as the same store offers the book to this
+/// request at the same total: an unchanged price found by the next sweep is not told again, so the
+/// token that was told must stay good for it.
+fn accept_token(key: &[u8; 32], request: RequestId, offer: &Quote) -> AcceptToken {
+    let partner = offer.partner.as_str();
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(request.as_bytes());
+    hasher.update(&[u8::try_from(partner.len()).expect("ids are short")]);
+    hasher.update(partner.as_bytes());
+    hasher.update(offer.currency.as_bytes());
+    let total = offer.worst_total().map_or(u64::MAX, |total| total.minor());
+    hasher.update(&total.to_be_bytes());
+    let mut token = [0u8; 16];
+    token.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    AcceptToken(token)
 }
