@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a proof may stop at the first surprise")]
 
+mod engine;
 mod golden;
 mod model;
 mod support;

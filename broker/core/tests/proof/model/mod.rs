@@ -23,7 +23,7 @@ use world::World;
 use crate::support::{T0, ideal, submission};
 
 /// `PROPTEST_CASES` larger than `cases` looks deeper.
-fn config(cases: u32) -> ProptestConfig {
+pub(crate) fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases: ProptestConfig::default().cases.max(cases),
         max_shrink_iters: 20_000,

@@ -121,7 +121,7 @@ pub(crate) fn policy() -> Policy {
 }
 
 pub(crate) fn request_id(number: u64) -> RequestId {
-    RequestId::from_parts(T0.as_unix_ms(), u128::from(number) << 16)
+    RequestId::from_parts(T0.as_unix_ms(), u128::from(number) << 48)
 }
 
 /// One new copy for at most 30.00 USD within ten minutes.

@@ -1,0 +1,11 @@
+//! The engine: what it sequences, asks and answers, with synthetic partners and a store in memory.
+
+mod answers;
+mod calls;
+mod durability;
+mod lateness;
+mod memory;
+mod rig;
+mod soak;
+mod strategy;
+mod update;
