@@ -1,0 +1,66 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{closed_loop, latency};
+
+#[derive(Debug, Parser)]
+#[command(name = "loadtest", about = "Measures the broker, beside a calibration of the machine")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Engine and store with in-process partners, no NATS, closed loop.
+    ClosedLoop(closed_loop::Args),
+    /// The whole broker over a real nats-server, one request in flight.
+    Latency(latency::Args),
+    /// This executable as the broker under measurement.
+    #[command(hide = true, name = latency::BROKER_ROLE)]
+    Broker(Passed),
+    /// This executable as its bookstores and payment provider.
+    #[command(hide = true, name = latency::PARTNER_SIM_ROLE)]
+    PartnerSim(Passed),
+}
+
+/// Arguments for another program's own command line.
+#[derive(Debug, Clone, clap::Args)]
+struct Passed {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+impl Passed {
+    /// With the program's name in front, as a command line has it.
+    fn of(self, program: &str) -> impl Iterator<Item = OsString> {
+        std::iter::once(OsString::from(program)).chain(self.arguments)
+    }
+}
+
+/// Where stores are put unless told otherwise: a real disk path, not a memory file system.
+pub(crate) fn default_dir() -> PathBuf {
+    PathBuf::from("target/loadtest")
+}
+
+/// Runs the command line to its end.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::ClosedLoop(args) => closed_loop::run(&args),
+        Command::Latency(args) => latency::run(&args),
+        Command::Broker(passed) => return broker::cli::main_from(passed.of("broker")),
+        Command::PartnerSim(passed) => return partner_sim::cli::run_from(passed.of("partner-sim")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("loadtest: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
