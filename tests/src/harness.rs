@@ -28,8 +28,6 @@ pub mod wait;
 
 pub use books::book;
 pub use broker::Broker;
-#[cfg(test)]
-pub(crate) use broker::profile;
 pub use clock::now;
 pub use cluster::Cluster;
 pub use collect::{StoreContents, read_store};

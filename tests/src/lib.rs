@@ -1,5 +1,6 @@
 //! The test harness of the Book Purchase Broker: real servers, real processes, an auditor.
 
 pub mod auditor;
+pub mod demo;
 pub mod harness;
 pub mod nats_server;

@@ -6,11 +6,10 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use broker::config::{Config, LogConfig, NatsConfig, StoreConfig};
+use broker::directory::load_partners;
 use broker::store::{FjallOptions, FjallStore, Incarnation, Store};
 use broker_core::Policy;
-use broker_core::partner::{PartnerProfile, Partners};
 use schemas::ProviderId;
-use schemas::directory::{Directory, PartnerEntry};
 
 use super::collect::{StoreContents, read_store};
 use super::partners::not_ready;
@@ -154,13 +153,9 @@ impl Broker {
     /// # Errors
     /// When the partner directory cannot be read.
     pub fn policy(&self) -> Result<Policy, HarnessError> {
-        let file = &self.config.partners_file;
-        let doing = || format!("reading the directory {}", file.display());
-        let text = std::fs::read_to_string(file).map_err(HarnessError::io(doing()))?;
-        let directory: Directory = toml::from_str(&text).map_err(HarnessError::decode(doing()))?;
-        let version = directory.version();
-        let profiles = directory.partners.into_iter().map(profile).collect();
-        Ok(self.config.policy.apply(Policy::standard(Partners::new(profiles, version))))
+        let partners = load_partners(&self.config.partners_file)
+            .map_err(HarnessError::decode("the partner directory"))?;
+        Ok(self.config.policy.apply(Policy::standard(partners)))
     }
 
     /// Opens the store again, as the next life of the broker would, and reads all of it.
@@ -177,25 +172,6 @@ impl Broker {
             .map_err(HarnessError::store(format!("reading {}", doing())))?;
         Box::new(store).close().map_err(HarnessError::store(format!("closing {}", doing())))?;
         Ok(contents)
-    }
-}
-
-/// The directory's words in the core's.
-pub(crate) fn profile(entry: PartnerEntry) -> PartnerProfile {
-    PartnerProfile {
-        id: entry.id,
-        transport: entry.transport,
-        reservation: entry.reservation,
-        cancel: entry.cancel,
-        lookup: entry.lookup,
-        settle: entry.settle_ms,
-        key_first: entry.key_first,
-        fences_cancel: entry.fences_cancel,
-        honours_not_after: entry.honours_not_after,
-        response: entry.response_ms,
-        currencies: entry.currencies,
-        destinations: entry.destinations,
-        in_flight_max: entry.in_flight_max,
     }
 }
 

@@ -8,7 +8,7 @@ use broker::store::{AuditRecord, CommitNumber, Listing, Reader, StoreError};
 use broker_core::PurchaseRequest;
 use broker_core::receipt::Receipt;
 use partner_sim::PartnerLedger;
-use schemas::purchase::{CheckoutStatus, PurchaseStatus, PurchaseView};
+use schemas::purchase::{CheckoutStatus, Mode, PurchaseStatus, PurchaseView};
 use schemas::stream::{self, broker_consumers};
 use schemas::{CustomerId, RequestId};
 
@@ -59,7 +59,7 @@ pub fn read_store(reader: &dyn Reader) -> Result<StoreContents, StoreError> {
 
 impl Cluster {
     /// Waits until everything that was sent is dealt with: the broker's consumers have nothing
-    /// left, every request has ended or rests, money and stock of failed attempts are given back,
+    /// left, every request has ended or rests (one that watches must end), money and stock of failed attempts are given back,
     /// and what the stores know has reached the broker.
     ///
     /// # Errors
@@ -192,7 +192,10 @@ fn is_at_rest(view: &PurchaseView) -> bool {
     let undone = view.checkout.as_ref().is_none_or(|checkout| {
         matches!(checkout.status, CheckoutStatus::Completed | CheckoutStatus::Compensated)
     });
-    (over && undone) || view.incident
+    // Who watches goes on searching until it has bought or its deadline comes.
+    let watching = view.mode == Mode::Watch
+        && matches!(view.status, PurchaseStatus::Quoted | PurchaseStatus::OutOfStock);
+    (over && undone && !watching) || view.incident
 }
 
 /// An order that its store took back and the broker still believes in: the news is on its way.

@@ -73,7 +73,7 @@ impl World {
         let sim = partner_sim::World::new(&config).unwrap();
         let directory = sim.directory();
         let version = directory.version();
-        let profiles = directory.partners.into_iter().map(crate::harness::profile).collect();
+        let profiles = directory.partners.into_iter().map(broker::directory::profile).collect();
         Self {
             policy: Policy::standard(Partners::new(profiles, version)),
             context: WireContext { incarnation: INCARNATION, provider: config.payment.provider },
