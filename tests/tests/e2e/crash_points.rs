@@ -1,0 +1,77 @@
+//! Every named crash point of the broker: reached twice (at work, and again while recovering from
+//! the first time), and recovered from without a trace.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
+
+use broker::crash::{self, CrashPoint};
+
+use crate::load::{Load, load_world};
+use crate::stage::{SETTLED, Stage, prepare};
+
+/// Requests of the load that is at work while the broker dies twice.
+const REQUESTS: u32 = 12;
+/// Signal that `abort` ends a process with.
+const SIGABRT: i32 = 6;
+
+/// Declares one test per point: its name, the point, and how often it is reached before the first
+/// crash. The second life crashes at the first time it gets there.
+macro_rules! crash_points {
+    ($($test:ident: $point:ident, $nth:literal;)*) => {
+        const TESTED: &[CrashPoint] = &[$(crash::$point,)*];
+
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                recovers_from(crash::$point, $nth).await;
+            }
+        )*
+    };
+}
+
+crash_points! {
+    a_crash_before_a_commit_is_recovered_from: STORE_BEFORE_COMMIT, 6;
+    a_crash_after_a_commit_is_recovered_from: STORE_AFTER_COMMIT, 8;
+    a_crash_between_acknowledging_writers_is_recovered_from: STORE_BETWEEN_ACKS, 1;
+    a_crash_before_engine_and_egress_know_of_a_commit_is_recovered_from: DRIVER_AFTER_COMMIT, 10;
+    a_crash_before_acknowledging_an_input_is_recovered_from: INGRESS_BEFORE_ACK, 4;
+    a_crash_before_answering_a_caller_is_recovered_from: SERVICE_BEFORE_REPLY, 1;
+    a_crash_before_publishing_is_recovered_from: EGRESS_BEFORE_PUBLISH, 9;
+    a_crash_after_publishing_is_recovered_from: EGRESS_AFTER_PUBLISH, 7;
+    a_crash_before_the_cursor_moves_is_recovered_from: EGRESS_BEFORE_CURSOR, 1;
+}
+
+#[test]
+fn every_crash_point_of_the_broker_is_tested_here() {
+    let names = |points: &[CrashPoint]| -> BTreeSet<&str> {
+        points.iter().map(|point| point.name()).collect()
+    };
+    assert_eq!(names(crash::ALL), names(TESTED));
+}
+
+async fn recovers_from(point: CrashPoint, nth: u32) {
+    let name = point.name();
+    let seed = u64::from(nth);
+    let mut stage = prepare(load_world(name, seed).crash_at(&format!("{name}:{nth}"))).await;
+    let load = Load::new(&stage).run(REQUESTS);
+    let dying = async {
+        stage.broker.process.start().unwrap();
+        crashed(&mut stage, name, 1).await;
+        stage.broker.arm(&format!("{name}:1"));
+        stage.broker.process.start().unwrap();
+        crashed(&mut stage, name, 2).await;
+        stage.broker.start().await.unwrap();
+    };
+    let (load, ()) = tokio::join!(load, dying);
+    let evidence = stage.judge().await;
+    load.check(&evidence);
+}
+
+/// The broker aborted, at this very point, for the `times`-th time.
+async fn crashed(stage: &mut Stage, name: &str, times: usize) {
+    let status = stage.broker.wait_for_crash(SETTLED).await.unwrap();
+    assert_eq!(status.signal(), Some(SIGABRT), "{status}");
+    let log = std::fs::read_to_string(stage.broker.process.log_path()).unwrap();
+    let said = format!("crash point {name} reached");
+    assert_eq!(log.matches(&said).count(), times, "{log}");
+}

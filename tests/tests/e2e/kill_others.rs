@@ -1,0 +1,106 @@
+//! nats-server and partners killed, frozen and restarted under a broker that stays.
+
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use schemas::event::NotificationOutcome;
+use tests::harness::{Order, book, now, wait};
+
+use crate::kill_broker::traffic;
+use crate::load::{load_world, under_load};
+use crate::stage::{SOON, Stage, flat, start, world};
+
+const NATS_KILLS: u32 = 5;
+const PARTNER_KILLS: u32 = 3;
+const MESSAGES_BEFORE_KILL_MAX: usize = 80;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_kills_of_the_server_lose_nothing_and_buy_nothing_twice() {
+    let mut stage = start(load_world("server kills", 111)).await;
+    let mut moments = StdRng::seed_from_u64(stage.seed());
+    let load = under_load(&mut stage, async |stage| {
+        for _ in 0..NATS_KILLS {
+            traffic(stage, moments.random_range(20..=MESSAGES_BEFORE_KILL_MAX)).await;
+            stage.kill_nats().unwrap();
+            stage.restart_nats().await.unwrap();
+        }
+    })
+    .await;
+    let evidence = stage.judge().await;
+    load.check(&evidence);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_of_the_server_by_its_operator_is_survived() {
+    let mut stage = start(load_world("server restart", 112)).await;
+    let load = under_load(&mut stage, async |stage| {
+        traffic(stage, 60).await;
+        stage.stop_nats().unwrap();
+        stage.restart_nats().await.unwrap();
+        traffic(stage, 60).await;
+    })
+    .await;
+    let evidence = stage.judge().await;
+    load.check(&evidence);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partners_and_provider_that_die_are_found_out_about_when_they_are_back() {
+    let mut stage = start(load_world("partner kills", 113)).await;
+    let mut moments = StdRng::seed_from_u64(stage.seed());
+    under_load(&mut stage, async |stage| {
+        for _ in 0..PARTNER_KILLS {
+            traffic(stage, moments.random_range(20..=MESSAGES_BEFORE_KILL_MAX)).await;
+            stage.partners.kill_9().unwrap();
+            stage.partners.start().await.unwrap();
+        }
+    })
+    .await;
+    // What became of each request depends on the moment; that nothing is wrong does not.
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_server_is_noticed_and_time_goes_on_without_it() {
+    let isbn = book(1101);
+    let scenario = world("frozen server", 114)
+        .partners(partner_sim::profile::ProfileName::Instant, 3)
+        .price_everywhere(isbn, flat(2500));
+    let mut stage = start(scenario).await;
+    let ann = stage.requester("ann");
+    let expires_in = Duration::from_secs(4);
+    let create = Order::of(isbn).max_total(2000).watch().expires_in(expires_in).build();
+    ann.publish_create(&create).await.unwrap();
+    stage.told(create.request_id, NotificationOutcome::Quoted).await;
+
+    stage.pause_nats().unwrap();
+    not_connected(&stage).await;
+    wait::until("the deadline has passed", SOON, async || {
+        Ok((now() > create.expires_at).then_some(()))
+    })
+    .await
+    .unwrap();
+    let (alive, _) = stage.broker.page("/live").await.unwrap();
+    let (ready, _) = stage.broker.page("/ready").await.unwrap();
+    assert_eq!((alive, ready), (200, 503));
+    stage.resume_nats().unwrap();
+    let resumed = now();
+
+    let told = stage.told_later(create.request_id, NotificationOutcome::Expired).await;
+    assert!(told.at < resumed, "the timer went on while nothing could be sent");
+    let next = Order::of(isbn).max_total(9000).build();
+    ann.publish_create(&next).await.unwrap();
+    stage.told(next.request_id, NotificationOutcome::Ordered).await;
+    stage.judge().await;
+}
+
+/// The broker says by itself that its server does not answer.
+async fn not_connected(stage: &Stage) {
+    wait::until("the broker notices that its server is frozen", SOON, async || {
+        let (_, metrics) = stage.broker.page("/metrics").await?;
+        Ok(metrics.lines().any(|line| line == "broker_nats_connected 0").then_some(()))
+    })
+    .await
+    .unwrap();
+}

@@ -1,0 +1,26 @@
+//! The product from end to end: a real nats-server, the broker on its real store and the partners,
+//! each in a process of its own, killed, frozen and restarted; at the end of every test the auditor
+//! reads what everybody wrote down and finds no promise broken.
+//!
+//! `tests/README.md` tells how the suite is built and which fault each test stands for.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail like the test itself")]
+
+mod accepting;
+mod buying;
+mod canceling;
+mod crash_points;
+mod dead_letters;
+mod expiring;
+mod idempotency;
+mod kill_broker;
+mod kill_others;
+mod load;
+mod misbehaving;
+mod paying;
+mod refused_starts;
+mod stage;
+mod surfaces;
+mod titles;
+mod unknown;
+mod watching;

@@ -1,0 +1,113 @@
+//! What operators and customers find without being told: the micro service, the pages, the
+//! streams, and what an acknowledgement is worth.
+
+use async_nats::jetstream::stream::{RetentionPolicy, StorageType};
+use partner_sim::profile::ProfileName::Instant;
+use schemas::event::NotificationOutcome::Ordered;
+use schemas::purchase::{ListPurchases, ListReply, PurchaseStatus};
+use schemas::stream;
+use schemas::subject::{PurchaseOperation, purchase_api_endpoint};
+use tests::harness::{Order, book, wait};
+use tests::nats_server::{NatsServerOptions, SyncInterval};
+
+use crate::stage::{SOON, Stage, start, world};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_micro_service_is_found_by_asking_around() {
+    let stage = start(world("discovery", 141).partners(Instant, 1)).await;
+    let info = stage.client().request("$SRV.INFO.broker", "".into()).await.unwrap();
+    let info: serde_json::Value = serde_json::from_slice(&info.payload).unwrap();
+    let endpoints = info["endpoints"].as_array().unwrap();
+    for operation in PurchaseOperation::ALL {
+        let subject = purchase_api_endpoint(operation);
+        let found = endpoints.iter().find(|endpoint| endpoint["subject"] == subject.as_str());
+        assert_eq!(found.unwrap()["name"], operation.label());
+    }
+    let pong = stage.client().request("$SRV.PING.broker", "".into()).await.unwrap();
+    assert!(!pong.payload.is_empty());
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_lists_their_own_requests_newest_first() {
+    let mut stage = start(world("list", 142).partners(Instant, 1)).await;
+    let (ann, bob) = (stage.requester("ann"), stage.requester("bob"));
+    let mut mine = Vec::new();
+    for n in 0..5 {
+        let create = Order::of(book(1300 + n)).build();
+        ann.publish_create(&create).await.unwrap();
+        stage.told(create.request_id, Ordered).await;
+        mine.push(create.request_id);
+    }
+    mine.reverse();
+    let mut seen = Vec::new();
+    let mut after = None;
+    loop {
+        let page = ListPurchases { status: Some(PurchaseStatus::Ordered), after, limit: Some(2) };
+        let ListReply::Page { requests, next } = ann.list(&page).await.unwrap() else {
+            panic!("a page");
+        };
+        seen.extend(requests.iter().map(|view| view.request_id));
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, mine);
+    let all = ListPurchases { status: None, after: None, limit: None };
+    let ListReply::Page { requests, .. } = bob.list(&all).await.unwrap() else { panic!("a page") };
+    assert_eq!(requests, []);
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_say_how_the_broker_is() {
+    let mut stage = start(world("pages", 143).partners(Instant, 1)).await;
+    let create = Order::of(book(1310)).build();
+    stage.requester("ann").publish_create(&create).await.unwrap();
+    stage.told(create.request_id, Ordered).await;
+    for page in ["/live", "/ready"] {
+        let (code, _) = stage.broker.page(page).await.unwrap();
+        assert_eq!(code, 200, "{page}");
+    }
+    for line in ["broker_ready 1", "broker_nats_connected 1", "broker_nats_ack_is_durable 1"] {
+        metric(&stage, line).await;
+    }
+    let (code, _) = stage.broker.page("/nothing").await.unwrap();
+    assert_eq!(code, 404);
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_stream_keeps_its_messages_by_limits_whoever_consumed_them() {
+    let stage = start(world("streams", 144).partners(Instant, 1)).await;
+    let jetstream = async_nats::jetstream::new(stage.client().clone());
+    for spec in stream::all() {
+        let config = jetstream.get_stream(spec.name).await.unwrap().cached_info().config.clone();
+        assert_eq!(config.retention, RetentionPolicy::Limits, "{}", spec.name);
+        assert_eq!(config.storage, StorageType::File, "{}", spec.name);
+        let window = std::time::Duration::from(spec.duplicate_window);
+        assert_eq!(config.duplicate_window, window, "{}", spec.name);
+        assert_eq!(config.max_bytes, i64::try_from(spec.max_bytes).unwrap(), "{}", spec.name);
+    }
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledgements_of_a_server_that_syncs_later_are_announced_as_weak() {
+    let options = NatsServerOptions { sync: SyncInterval::Default, ..NatsServerOptions::default() };
+    let stage = start(world("weak acks", 145).partners(Instant, 1).nats(options)).await;
+    metric(&stage, "broker_nats_ack_is_durable 0").await;
+    let log = std::fs::read_to_string(stage.broker.process.log_path()).unwrap();
+    assert!(log.contains("publish-acks are weak"), "{log}");
+    stage.judge().await;
+}
+
+async fn metric(stage: &Stage, wanted: &str) {
+    wait::until(format!("/metrics says {wanted}"), SOON, async || {
+        let (_, page) = stage.broker.page("/metrics").await?;
+        Ok(page.lines().any(|line| line == wanted).then_some(()))
+    })
+    .await
+    .unwrap();
+}
