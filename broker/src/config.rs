@@ -77,7 +77,7 @@ pub struct StoreConfig {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
-    /// Filter in the syntax of `RUST_LOG`, which overrides it. Default `info`.
+    /// Filter in the syntax of `RUST_LOG`, which overrides it. Default: `info`, libraries `warn`.
     pub filter: String,
     /// One JSON object per line instead of text. Default false.
     pub json: bool,
@@ -85,7 +85,7 @@ pub struct LogConfig {
 
 impl Default for LogConfig {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), json: false }
+        Self { filter: "info,async_nats=warn,fjall=warn,lsm_tree=warn".to_owned(), json: false }
     }
 }
 

@@ -157,3 +157,6 @@ impl<P: Ports> Driver<P> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

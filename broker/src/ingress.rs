@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::consumer::pull::Stream as Messages;
-use async_nats::jetstream::{self, Message};
+use async_nats::jetstream::{self, AckKind, Message};
 use broker_core::batch::{SourceStream, StreamPosition};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use schemas::stream::{ConsumerSpec, broker_consumers};
 use tokio::sync::{Semaphore, watch};
 
@@ -95,7 +95,7 @@ impl Ingress {
         loop {
             let next = tokio::select! {
                 biased;
-                _ = self.stop.changed() => return,
+                _ = self.stop.changed() => return give_back(messages).await,
                 next = messages.next() => next,
             };
             match next {
@@ -130,6 +130,15 @@ impl Ingress {
                 let delivery = Delivery { message, source, permit };
                 tokio::spawn(async move { give_up.message(delivery, refused).await });
             }
+        }
+    }
+}
+
+/// What was fetched ahead and not taken goes back at once, not after its ack wait.
+async fn give_back(mut messages: Messages) {
+    while let Some(Some(Ok(message))) = messages.next().now_or_never() {
+        if message.ack_with(AckKind::Nak(None)).await.is_err() {
+            return;
         }
     }
 }

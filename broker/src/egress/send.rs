@@ -153,7 +153,7 @@ impl Task {
 
     async fn lapse(&mut self, seq: u64, timed: Timed) {
         let operation = lapse::label(timed.operation);
-        tracing::info!(request = %timed.request, operation, "not sent: its time has passed");
+        tracing::debug!(request = %timed.request, operation, "not sent: its time has passed");
         metrics::lapsed(operation);
         self.window.settle(seq);
         // If the engine has ended, the timers of the request tell it after the restart.

@@ -1,11 +1,12 @@
 //! The connection, and what the rest of the shell knows about it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{Client, ConnectOptions, Event};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{NatsError, SERVER_VERSION_MIN};
 use crate::config::{Limits, NatsConfig};
@@ -36,19 +37,24 @@ pub struct Connection {
 /// Unusable credentials, or a server that refuses us or is too old.
 pub async fn connect(config: &NatsConfig, limits: &Limits) -> Result<Connection, NatsError> {
     let (sender, changes) = watch::channel(Epoch::default());
-    let options = options(config, limits).await?;
+    let happened = Arc::new(Notify::new());
+    let options = options(config, limits, Arc::clone(&happened)).await?;
     let client = options
         .connect(config.urls.clone())
         .await
         .map_err(|source| NatsError::Connect { source })?;
-    tokio::spawn(look(client.clone(), sender));
+    tokio::spawn(look(client.clone(), sender, happened));
     let mut connection = Connection { client, changes };
     connection.connected().await;
     check_version(&connection.client)?;
     Ok(connection)
 }
 
-async fn options(config: &NatsConfig, limits: &Limits) -> Result<ConnectOptions, NatsError> {
+async fn options(
+    config: &NatsConfig,
+    limits: &Limits,
+    happened: Arc<Notify>,
+) -> Result<ConnectOptions, NatsError> {
     let options = ConnectOptions::new()
         .name(&config.name)
         .ping_interval(PING_INTERVAL)
@@ -58,7 +64,13 @@ async fn options(config: &NatsConfig, limits: &Limits) -> Result<ConnectOptions,
         .retry_on_initial_connect()
         .max_reconnects(None)
         .reconnect_delay_callback(reconnect_delay)
-        .event_callback(|event| async move { tell(&event) });
+        .event_callback(move |event| {
+            let happened = Arc::clone(&happened);
+            async move {
+                tell(&event);
+                happened.notify_one();
+            }
+        });
     let Some(path) = &config.credentials_file else {
         return Ok(options);
     };
@@ -83,17 +95,19 @@ fn tell(event: &Event) {
         }
         Event::LameDuckMode => tracing::warn!("the NATS server is shutting down"),
         Event::ServerError(error) => tracing::warn!(%error, "the NATS server reports an error"),
-        Event::ClientError(error) => tracing::warn!(%error, "the NATS client reports an error"),
+        // Every failed attempt to reconnect is one of these; the disconnection was told already.
+        Event::ClientError(error) => tracing::debug!(%error, "the NATS client reports an error"),
         Event::Draining | Event::Closed => tracing::info!(%event, "the NATS client is ending"),
     }
 }
 
 /// Ends when nobody listens any more.
-async fn look(client: Client, changes: watch::Sender<Epoch>) {
+async fn look(client: Client, changes: watch::Sender<Epoch>, happened: Arc<Notify>) {
     let mut ticks = tokio::time::interval(LOOK_INTERVAL);
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
+            () = happened.notified() => {}
             () = changes.closed() => return,
         }
         let now = epoch_of(&client);
