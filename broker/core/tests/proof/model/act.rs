@@ -20,6 +20,9 @@ use crate::support::*;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Act {
+    /// What would happen undisturbed: the oldest answer is heard, or the oldest command arrives, or
+    /// a sweep finds the book. Brings a sequence into the deeper stations.
+    GoOn,
     /// A command arrives; a copy may stay on its way.
     Arrive {
         index: usize,
@@ -113,6 +116,7 @@ fn wait() -> impl Strategy<Value = u64> {
 pub(crate) fn honest() -> impl Strategy<Value = Act> {
     let index = 0_usize..4;
     prop_oneof![
+        14 => Just(Act::GoOn),
         12 => (index.clone(), mood(), prop::bool::weighted(0.2))
             .prop_map(|(index, mood, again)| Act::Arrive { index, mood, again }),
         12 => (index.clone(), prop::bool::weighted(0.2))
@@ -220,6 +224,7 @@ fn offers(pick: u8) -> Vec<Quote> {
 impl Act {
     pub(crate) fn perform(&self, world: &mut World) {
         match self {
+            Self::GoOn => go_on(world),
             Self::Arrive { index, mood, again } => arrive(world, *index, *mood, *again),
             Self::Hear { index, again } => hear(world, *index, *again),
             Self::LoseCommand { index } => {
@@ -250,6 +255,16 @@ impl Act {
                 world.happen((**event).clone());
             }
         }
+    }
+}
+
+fn go_on(world: &mut World) {
+    if !world.answers.is_empty() {
+        hear(world, 0, false);
+    } else if !world.commands.is_empty() {
+        arrive(world, 0, Mood::Willing, false);
+    } else {
+        close_sweep(world, Find::Affordable, 1);
     }
 }
 
