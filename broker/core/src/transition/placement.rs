@@ -169,11 +169,17 @@ fn while_unknown(
     outcome: PartnerOutcome,
 ) -> Outcome {
     match outcome {
+        PartnerOutcome::Confirmed { order_id, total } if unknown.fencing => {
+            return confirmed_behind_fence(d, unknown, PlacedOrder { order_id, total });
+        }
         PartnerOutcome::Confirmed { order_id, total } => {
             d.row(Row::C12);
             placed(d, order_id, total);
         }
-        PartnerOutcome::Canceled | PartnerOutcome::NotFound { final_for_key: true } => {
+        PartnerOutcome::Canceled => proven_absent(d),
+        PartnerOutcome::NotFound { final_for_key: true } => {
+            // Whatever was confirmed before: should it turn up again, it is a rogue order.
+            d.checkout_mut().order = None;
             proven_absent(d);
         }
         PartnerOutcome::Refused { final_for_key: true, .. } if refuses_the_order(operation) => {
@@ -184,6 +190,11 @@ fn while_unknown(
             return absent(d, unknown, conclusive);
         }
         PartnerOutcome::Refused { .. } if operation == Some(PartnerOperation::Cancel) => {
+            if let Some(order) = d.checkout().order.clone() {
+                d.row(Row::C12);
+                placed(d, order.order_id, order.total);
+                return Ok(());
+            }
             if !unknown.fencing && unknown.absent_since.is_none() {
                 return Err(Rejection::Ignored("the fence was refused before"));
             }
@@ -197,6 +208,16 @@ fn while_unknown(
             return Err(Rejection::Ignored("proves nothing about the order"));
         }
     }
+    Ok(())
+}
+
+/// The order exists, and a cancel that may undo it is on its way: the cancel's answer decides.
+fn confirmed_behind_fence(d: &mut Draft<'_>, unknown: Unknown, order: PlacedOrder) -> Outcome {
+    if d.checkout().order.is_some() {
+        return Err(Rejection::Ignored("confirmed before; the fence decides"));
+    }
+    d.checkout_mut().order = Some(order);
+    d.checkout_mut().step = Step::PlacementUnknown(Unknown { absent_since: None, ..unknown });
     Ok(())
 }
 

@@ -290,11 +290,13 @@ fn hear(world: &mut World, index: usize, again: bool) {
     world.happen(answer);
 }
 
-/// Answers are asked for again; an unasked notice is not, so it is the stream's to keep it.
+/// Answers are asked for again. An unasked notice is not, nor is the word on an order that is gone
+/// when nobody waits for it any more: those are the stream's to keep.
 fn lose_answer(world: &mut World, index: usize) {
     let Some(index) = pick(index, world.answers.len()) else { return };
-    let notice = matches!(&world.answers[index], Event::Partner(a) if a.operation.is_none());
-    if !notice {
+    let kept = matches!(&world.answers[index], Event::Partner(answer)
+        if answer.operation.is_none() || answer.outcome == PartnerOutcome::Canceled);
+    if !kept {
         world.answers.remove(index);
     }
 }

@@ -290,6 +290,57 @@ fn a_fence_that_is_refused_means_that_the_order_may_exist() {
 }
 
 #[test]
+fn a_confirmation_that_a_fence_has_overtaken_waits_for_its_answer() {
+    let fencing = || {
+        let order = says("fencing", 1, PartnerOperation::Place, confirmed("o-1", 2500));
+        Scene::unknown_past_window_at("fencing")
+            .then(looked_up("fencing", not_found(false)))
+            .then(order)
+    };
+    assert_shows(
+        &head(&fencing().request),
+        "
+        status:  v11 ordering, sweep 1
+        attempt: 1 at fencing: unknown since +1.000s, asks 6, fencing
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        timers:  expiry +600.000s, step +24.500s, human +901.000s
+        ",
+    );
+    let again = says("fencing", 1, PartnerOperation::Place, confirmed("o-1", 2500));
+    assert_shows(
+        &fencing().shows(again),
+        "
+        nothing to do: confirmed before; the fence decides
+        ",
+    );
+    assert_shows(
+        &fencing().shows(fenced("fencing", PartnerOutcome::Canceled)),
+        "
+        rows:    C13 C18
+        status:  v12 ordering, sweep 1
+        attempt: 1 at fencing: failed (partner_timeout)
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        undo:    void#1 at fencing, sent 1 times, lapses +9.000s
+        timers:  expiry +600.000s, undo +9.500s
+        effect:  pay void#1
+        ",
+    );
+    assert_shows(
+        &fencing().shows(fenced("fencing", refused(false))),
+        "
+        rows:    C12 T15 C15
+        status:  v12 ordered, sweep 1, notified 1
+        attempt: 1 at fencing: capturing, tried 1 times
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        timers:  step +10.500s
+        effect:  event ordered
+        effect:  notify 0 ordered
+        effect:  pay capture#1 25.00 USD
+        ",
+    );
+}
+
+#[test]
 fn a_fence_that_answers_without_proof_is_not_asked_again_at_once() {
     let mut scene =
         Scene::unknown_past_window_at("fencing").then(looked_up("fencing", not_found(false)));
