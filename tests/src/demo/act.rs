@@ -70,7 +70,7 @@ impl Script {
         stories: &Stories,
     ) -> Result<(), HarnessError> {
         // Both doors are used: publishing to the stream, and asking the micro service.
-        if self.turn % 2 == 0 {
+        if self.turn.is_multiple_of(2) {
             requester.publish_create(&self.create).await?;
         } else {
             requester.create(&self.create).await?;

@@ -87,7 +87,7 @@ impl Board {
 
 fn lines(scripts: &[Script], paint: Paint) -> (MultiProgress, Vec<ProgressBar>) {
     let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-    let style = ProgressStyle::with_template("{spinner} {msg}")
+    let style = ProgressStyle::with_template("{spinner} {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
         .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏·");
     let bars = scripts.iter().map(|script| {

@@ -119,7 +119,7 @@ async fn play(
             ended = customers.join_next() => match ended {
                 Some(Ok(Ok(()))) => {}
                 Some(Ok(Err(error))) => break Err(error),
-                Some(Err(panicked)) => break Err(HarnessError::nats("playing a customer")(panicked)),
+                Some(Err(ended)) => break Err(HarnessError::nats("playing a customer")(ended)),
                 None => break Ok(()),
             },
         }

@@ -59,8 +59,8 @@ pub fn read_store(reader: &dyn Reader) -> Result<StoreContents, StoreError> {
 
 impl Cluster {
     /// Waits until everything that was sent is dealt with: the broker's consumers have nothing
-    /// left, every request has ended or rests (one that watches must end), money and stock of failed attempts are given back,
-    /// and what the stores know has reached the broker.
+    /// left, every request has ended or rests (one that watches must end), money and stock of
+    /// failed attempts are given back, and what the stores know has reached the broker.
     ///
     /// # Errors
     /// When something still moves at the deadline; what, is in the message.

@@ -30,7 +30,7 @@ pub enum HarnessError {
     Signal { name: &'static str, signal: Signal, source: nix::Error },
     #[error("{name} ended unasked ({status}); its log ends:\n{log}")]
     Ended { name: &'static str, status: ExitStatus, log: String },
-    #[error("{name} is still running {}s after it should have ended; its log ends:\n{log}", after.as_secs())]
+    #[error("{name} had not ended after {}s; its log ends:\n{log}", after.as_secs())]
     NotEnded { name: &'static str, after: Duration, log: String },
     #[error("{name} is not ready after {}s; its log ends:\n{log}", after.as_secs())]
     NotReady { name: &'static str, after: Duration, log: String },

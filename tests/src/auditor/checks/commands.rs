@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use broker_core::batch::Change;
 use schemas::event::{DeadLetter, DeadPayload};
-use schemas::purchase::{CommandReply, PurchaseStatus};
+use schemas::purchase::{CommandReply, Mode, PurchaseStatus};
 use schemas::{
     CommandId, CustomerId, Digest, DurationMs, RejectReason, RequestId, json, stream, subject,
 };
@@ -17,8 +17,8 @@ use crate::auditor::{Answer, Command};
 const OVERDUE_AFTER: DurationMs = DurationMs::from_secs(5);
 
 /// P4, invariant NothingLost: every create that was acknowledged is in the store under the same
-/// customer and body, or a dead letter says why not; every accepted change is in the log; and at rest every request has come to an end, or rests
-/// with an answer given, or a human was called.
+/// customer and body, or a dead letter says why not; every accepted change is in the log; and at
+/// rest every request has come to an end, or rests with an answer given, or a human was called.
 pub(in crate::auditor) fn nothing_lost(book: &Casebook<'_>, findings: &mut Findings) {
     let letters = dead_letters(book);
     for (request, case) in &book.cases {
@@ -64,7 +64,12 @@ fn change_is_there(case: &Case<'_>, copy: &Copy<'_>) -> bool {
 }
 
 fn has_ended(book: &Casebook<'_>, head: &broker_core::PurchaseRequest) -> bool {
-    let resting = matches!(head.status.kind(), PurchaseStatus::Quoted | PurchaseStatus::OutOfStock);
+    let watches = head.submission.mode == Mode::Watch;
+    let resting = match head.status.kind() {
+        PurchaseStatus::Quoted | PurchaseStatus::OutOfStock => true,
+        PurchaseStatus::Searching => watches,
+        _ => false,
+    };
     let overdue = head.terms.expires_at.saturating_add(OVERDUE_AFTER) < book.evidence.at;
     let waits = resting && head.notified > 0 && !overdue;
     head.is_closed() || waits || head.incident.is_some()
@@ -158,11 +163,11 @@ fn one_body(
             });
         }
         CommandReply::Rejected(problem) => {
-            // The same body may have been refused for another reason before it was accepted.
+            // It may have been refused for another reason before it was accepted, but it never
+            // conflicts with itself.
             let conflict = problem.code == RejectReason::Conflict;
-            let told = if kept { !conflict } else { conflict || case.head.is_none() };
-            findings.demand(told || problem.retryable, request, || {
-                format!("a create was answered {} ({kept})", problem.code.label())
+            findings.demand(!kept || !conflict, request, || {
+                "a copy of what is stored was refused as a conflict".to_owned()
             });
         }
     }

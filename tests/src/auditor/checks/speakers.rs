@@ -120,7 +120,8 @@ pub(in crate::auditor) fn honest_choice(book: &Casebook<'_>, findings: &mut Find
             let honest = offered.map_or(excused, |offered| *offered == wanted);
             findings.demand(honest, *request, || {
                 let (partner, id) = (&quote.partner, &quote.quote_id);
-                format!("attempt {seen_attempt} buys quote {id} of {partner} at {wanted:?}, offered was {offered:?}")
+                let bought = format!("attempt {seen_attempt} buys {id} of {partner} at {wanted:?}");
+                format!("{bought}, offered was {offered:?}")
             });
         }
     }

@@ -95,6 +95,12 @@ pub(super) const ALL: &[Plant] = &[
         create.quantity = 2;
         e.sent.push(other);
     }),
+    ("submit_idempotent", "a copy was refused as a conflict with itself", |e| {
+        let mut copy = e.sent[0].clone();
+        let problem = Problem::new(RejectReason::Conflict, "no");
+        copy.answer = Answer::Reply(Box::new(CommandReply::Rejected(problem)));
+        e.sent.push(copy);
+    }),
     ("rejected_has_no_effect", "refused and stored all the same", |e| {
         let problem = Problem::new(RejectReason::FieldInvalid, "no");
         e.sent[0].answer = Answer::Reply(Box::new(CommandReply::Rejected(problem)));
