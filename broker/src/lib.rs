@@ -22,6 +22,7 @@ pub mod crash;
 pub mod directory;
 pub mod driver;
 pub mod egress;
+pub mod housekeeping;
 pub mod http;
 pub mod ingress;
 pub mod logs;

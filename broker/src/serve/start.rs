@@ -39,7 +39,7 @@ use crate::store::{
 };
 use crate::waiters::Waiters;
 use crate::wire::WireContext;
-use crate::{directory, metrics};
+use crate::{directory, housekeeping, metrics};
 
 /// Ids of active requests read at once.
 const RECOVERY_PAGE_MAX: usize = 1024;
@@ -81,8 +81,7 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
         decoder,
         stopped,
     };
-    let mut running = shell.run(mailbox, feed, meta, stop, Arc::clone(&health), jetstream).await?;
-    running.others.retain(|task| !task.is_finished());
+    let running = shell.run(mailbox, feed, meta, stop, Arc::clone(&health), jetstream).await?;
     health.set_serving(true);
     Ok(running)
 }
@@ -193,6 +192,8 @@ impl Shell<'_> {
         let mut others =
             vec![self.start_sender(&asked, to_ask), self.start_listener(asked, quotes)];
         others.extend(self.start_ingress(jetstream, give_up));
+        let tidying = housekeeping::run(self.connection.clone(), self.stopped.clone());
+        others.push(tokio::spawn(tidying));
         let service = service::start(&self.connection.client, &self.calls()).await?;
         Ok(Running {
             health,
