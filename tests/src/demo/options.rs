@@ -19,7 +19,7 @@ pub(super) struct Options {
     #[arg(long, default_value_t = 7)]
     pub(super) seed: u64,
 
-    /// Keep configuration, logs, ledgers and the broker's store in this directory
+    /// Keep configuration, logs, ledgers and the broker's store in this empty directory
     #[arg(long, value_name = "DIR")]
     pub(super) keep: Option<PathBuf>,
 

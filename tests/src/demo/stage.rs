@@ -35,7 +35,7 @@ pub(super) fn run() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("the demo could not go on: {error:?}");
+            eprintln!("the demo could not go on: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -62,10 +62,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    /// Starts everything but the broker, in `keep` if that is given.
+    /// Starts everything but the broker, in the empty directory `keep` if that is given.
     ///
     /// # Errors
-    /// As [`Cluster::start`].
+    /// As [`Cluster::start`], and when `keep` is not empty.
     pub async fn prepare(
         programs: Programs,
         mut scenario: Scenario,
@@ -275,6 +275,11 @@ fn open_home(keep: Option<PathBuf>) -> Result<Home, HarnessError> {
         Some(dir) => {
             std::fs::create_dir_all(&dir)
                 .map_err(HarnessError::io(format!("making {}", dir.display())))?;
+            let mut entries = std::fs::read_dir(&dir)
+                .map_err(HarnessError::io(format!("reading {}", dir.display())))?;
+            if entries.next().is_some() {
+                return Err(HarnessError::NotEmpty { dir });
+            }
             Ok(Home::Kept(dir))
         }
     }

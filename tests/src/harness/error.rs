@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub enum HarnessError {
     Decode { what: String, source: Box<dyn Error + Send + Sync> },
     #[error("the store of the broker cannot be read: {doing}")]
     Store { doing: String, source: Box<dyn Error + Send + Sync> },
+    #[error("{} is not empty, and what is in it would be judged with this run", dir.display())]
+    NotEmpty { dir: PathBuf },
     #[error("{name} is still running; kill or stop it before starting it again")]
     StillRunning { name: &'static str },
     #[error("{name} is not running, so it cannot be sent {signal}")]
