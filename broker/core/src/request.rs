@@ -275,6 +275,22 @@ impl PurchaseRequest {
         self.checkout.as_ref().filter(|checkout| !matches!(checkout.step, Step::Failed(_)))
     }
 
+    /// The partner whose attempt has just failed through its own doing. It comes last in the next
+    /// choice: it may well refuse again, and attempts are few.
+    pub fn let_down_by(&self) -> Option<&PartnerId> {
+        let checkout = self.checkout.as_ref()?;
+        let its_doing = matches!(
+            checkout.step,
+            Step::Failed(
+                RejectReason::ReservationRejected
+                    | RejectReason::PartnerRejected
+                    | RejectReason::PartnerTimeout
+                    | RejectReason::PartnerCanceled
+            )
+        );
+        its_doing.then_some(&checkout.quote.partner)
+    }
+
     /// Money or an order of an earlier attempt is not proven gone: nothing new may be authorised.
     pub fn is_money_open(&self) -> bool {
         self.undo.iter().any(|undo| match undo.kind {

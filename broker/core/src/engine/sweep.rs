@@ -2,7 +2,7 @@
 
 use schemas::directory::Transport;
 use schemas::purchase::Strategy;
-use schemas::{DurationMs, Timestamp};
+use schemas::{DurationMs, PartnerId, Timestamp};
 
 use super::planner::{Plan, PlannedCall};
 use crate::partner::PartnerIndex;
@@ -24,6 +24,8 @@ pub(super) struct Sweep {
     grace_until: Option<Timestamp>,
     /// Worst total of the best affordable offer under the terms last looked at, minor units.
     best_affordable: Option<u64>,
+    /// Its offers are worth waiting for others: it has just refused or vanished.
+    last_resort: Option<PartnerId>,
     /// Calls that are waited for and not settled.
     outstanding: usize,
     /// When this sweep wants to be looked at.
@@ -51,7 +53,13 @@ pub(super) enum CallState {
 }
 
 impl Sweep {
-    pub(super) fn new(number: u32, first_call: u64, plan: Plan, now: Timestamp) -> Self {
+    pub(super) fn new(
+        number: u32,
+        first_call: u64,
+        plan: Plan,
+        last_resort: Option<PartnerId>,
+        now: Timestamp,
+    ) -> Self {
         let calls: Vec<Call> = plan
             .calls
             .into_iter()
@@ -67,6 +75,7 @@ impl Sweep {
             hard_stop: plan.hard_stop,
             grace_until: None,
             best_affordable: None,
+            last_resort,
             outstanding,
             wake: plan.hard_stop,
             registered: None,
@@ -123,6 +132,9 @@ impl Sweep {
 
     fn note_affordable(&mut self, quote: &Quote, terms: &Terms, now: Timestamp, policy: &Policy) {
         if quote.valid_until <= now || !quote.is_affordable(terms.max_total) {
+            return;
+        }
+        if self.last_resort.as_ref() == Some(&quote.partner) {
             return;
         }
         let Some(total) = quote.worst_total() else { return };

@@ -45,7 +45,8 @@ impl Engine {
         let first_call = self.next_call;
         self.next_call += plan.calls.len().max(1) as u64;
         let asked = plan.calls.len();
-        hot.sweep = Some(Sweep::new(number, first_call, plan, self.now));
+        let last_resort = record.let_down_by().cloned();
+        hot.sweep = Some(Sweep::new(number, first_call, plan, last_resort, self.now));
         self.sweeps.insert(first_call, request);
         self.observe(Fact::SweepStarted { request, asked });
         for index in 0..asked {
@@ -296,14 +297,18 @@ impl Engine {
         };
         let sweep = hot.sweep.as_mut().expect("a concluding sweep runs");
         let mut quotes = std::mem::take(&mut sweep.offers);
-        quotes.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        let max = record.terms.max_total;
+        let buyable = |quote: &Quote| quote.valid_until > self.now && quote.is_affordable(max);
+        let let_down = |quote: &Quote| record.let_down_by() == Some(&quote.partner);
+        // The winner first: what cannot be bought, however cheap, comes after what can.
+        let choice = |quote: &Quote| (!buyable(quote), buyable(quote) && let_down(quote));
+        quotes.sort_by(|a, b| (choice(a), a.rank()).cmp(&(choice(b), b.rank())));
         let policy = &self.config.policy;
         let (asked, answered) = (sweep.eligible(), sweep.answered());
         let enough = answered * 1000 >= asked * usize::from(policy.min_coverage_permille);
-        let max = record.terms.max_total;
         let affordable: Vec<_> = quotes
             .iter()
-            .filter(|quote| quote.valid_until > self.now && quote.is_affordable(max))
+            .filter(|quote| buyable(quote))
             .take(usize::from(policy.attempts_max))
             .cloned()
             .collect();

@@ -11,7 +11,8 @@ use crate::request::{Checkout, PlacementIntent, Status, Step};
 use crate::row::Row;
 use crate::timer::TimerKind;
 
-/// The quotes that may be bought at this instant under the current terms, best first.
+/// The quotes that may be bought at this instant under the current terms, best first; that of a
+/// partner who has just let us down comes last.
 pub(super) fn usable(d: &Draft<'_>, quotes: Vec<Quote>) -> Vec<Quote> {
     let wanted = &d.next.submission;
     let mut usable: Vec<Quote> = quotes
@@ -23,7 +24,8 @@ pub(super) fn usable(d: &Draft<'_>, quotes: Vec<Quote>) -> Vec<Quote> {
                 && quote.condition.satisfies(wanted.condition)
         })
         .collect();
-    usable.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    let let_down = |quote: &Quote| d.next.let_down_by() == Some(&quote.partner);
+    usable.sort_by(|a, b| (let_down(a), a.rank()).cmp(&(let_down(b), b.rank())));
     usable.truncate(usize::from(d.policy.attempts_max));
     usable
 }

@@ -236,6 +236,27 @@ fn without_another_good_quote_the_search_begins_again() {
 }
 
 #[test]
+fn a_store_that_has_just_refused_comes_last_in_the_next_choice() {
+    let mut scene = Scene::placing()
+        .then(says("plain", 1, PartnerOperation::Place, refused(true)))
+        .then(voided(1));
+    let offers = vec![quote("plain", 2500), quote("ideal", 2900)];
+    let next = scene.apply(affordable(2, offers)).next;
+    let checkout = next.checkout.unwrap();
+    assert_eq!(checkout.quote.partner, partner("ideal"));
+    assert_eq!(checkout.runners_up[0].partner, partner("plain"));
+}
+
+#[test]
+fn a_store_that_has_just_refused_is_still_bought_from_when_nobody_else_is_affordable() {
+    let mut scene = Scene::placing()
+        .then(says("plain", 1, PartnerOperation::Place, refused(true)))
+        .then(voided(1));
+    let next = scene.apply(affordable(2, vec![quote("plain", 2500)])).next;
+    assert_eq!(next.checkout.unwrap().quote.partner, partner("plain"));
+}
+
+#[test]
 fn a_runner_up_that_lapsed_meanwhile_is_not_bought() {
     let mut second = quote("ideal", 2600);
     second.valid_until = at(100);
