@@ -11,6 +11,7 @@ use async_nats::Client;
 use async_nats::service::endpoint::Endpoint;
 use async_nats::service::{Request, Service, ServiceExt};
 use broker_core::engine::input::Input;
+use bytes::Bytes;
 use futures_util::StreamExt;
 use schemas::subject::{PurchaseOperation, parse_purchase, purchase_api_endpoint};
 use schemas::{CustomerId, RejectReason, problem::Problem};
@@ -60,7 +61,18 @@ pub async fn start(client: &Client, calls: &Calls) -> Result<Service, NatsError>
             .map_err(failed)?;
         tokio::spawn(calls.clone().run(operation, endpoint));
     }
+    known_to_the_server(client).await;
     Ok(service)
+}
+
+/// Subscribing only queues the words. The server works through one connection in order: once it
+/// has carried a question of ours, it knows the endpoints that were registered before. Until then
+/// a call would find nobody, and a broker that says it is ready would be lying.
+async fn known_to_the_server(client: &Client) {
+    if let Err(error) = client.request(format!("$SRV.PING.{NAME}"), Bytes::new()).await {
+        // Disconnected: the client subscribes again before readiness returns.
+        tracing::warn!(%error, "the micro service could not be seen on the server yet");
+    }
 }
 
 impl Calls {
