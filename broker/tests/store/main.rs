@@ -2,10 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "test code: a panic is the verdict")]
 
+mod arbitrary;
 mod broken;
 mod conformance;
+mod golden;
+mod kill;
 mod life;
+mod opening;
 mod rig;
+mod roundtrip;
 mod samples;
 mod size;
 mod writer;

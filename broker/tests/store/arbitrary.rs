@@ -1,0 +1,496 @@
+//! Strategies for every domain value that is stored.
+
+use std::sync::Arc;
+
+use broker_core::batch::{AuditRow, Change, CommandRecord, OutboxRow};
+use broker_core::effect::{
+    AcceptToken, Effect, EventKind, Outcome, PartnerCommand, PaymentCommand,
+};
+use broker_core::event::{
+    Conclusion, Event, Finding, LapsedOperation, PartnerAnswer, PartnerOutcome, PaymentAnswer,
+    PaymentOutcome, Update,
+};
+use broker_core::quote::{Cost, Quote};
+use broker_core::receipt::{Receipt, Verdict};
+use broker_core::request::{
+    Authorization, Checkout, Incident, Offered, PlacedOrder, PlacementIntent, PurchaseRequest,
+    Reservation, Status, Step, Submission, Terms, Undo, UndoKind, Unknown, Version,
+};
+use broker_core::timer::{TimerKind, Timers};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use schemas::destination::{Address, Country};
+use schemas::id::{CommandId, OrderId, PaymentToken, QuoteId, ReservationId};
+use schemas::money::AMOUNT_MAX_MINOR;
+use schemas::purchase::{Mode, Strategy as Tempo};
+use schemas::subject::{PartnerOperation, PaymentOperation};
+use schemas::text::Text;
+use schemas::{
+    Condition, Currency, CustomerId, Destination, Digest, DurationMs, Isbn13, Money, PartnerId,
+    RejectReason, RequestId, Timestamp,
+};
+
+macro_rules! ids {
+    ($($name:ident -> $id:ident, $pattern:literal;)*) => {
+        $(pub(crate) fn $name() -> impl Strategy<Value = $id> + Clone {
+            $pattern.prop_map(|text| $id::parse(&text).unwrap())
+        })*
+    };
+}
+
+ids! {
+    customer -> CustomerId, "[A-Za-z0-9_-]{1,32}";
+    partner -> PartnerId, "[A-Za-z0-9_-]{1,32}";
+    command_id -> CommandId, "[A-Za-z0-9_.:-]{1,64}";
+    quote_id -> QuoteId, "[A-Za-z0-9_.:/+=-]{1,64}";
+    order_id -> OrderId, "[A-Za-z0-9_.:/+=-]{1,64}";
+    reservation_id -> ReservationId, "[A-Za-z0-9_.:/+=-]{1,64}";
+    payment_token -> PaymentToken, "[A-Za-z0-9_.:-]{1,64}";
+    country -> Country, "[A-Z]{2}";
+}
+
+fn text<const MAX: usize>() -> impl Strategy<Value = Text<MAX>> + Clone {
+    "[a-zA-Z0-9äß]([a-zA-Z0-9 é]{0,6}[a-z])?".prop_map(|text| Text::parse(&text).unwrap())
+}
+
+fn instant() -> impl Strategy<Value = Timestamp> + Clone {
+    (0..=Timestamp::MAX.as_unix_ms()).prop_map(Timestamp::from_unix_ms)
+}
+
+fn currency() -> impl Strategy<Value = Currency> + Clone {
+    select(vec![Currency::USD, Currency::EUR, Currency::JPY])
+}
+
+fn money() -> impl Strategy<Value = Money> + Clone {
+    (0..=AMOUNT_MAX_MINOR, currency()).prop_map(|(minor, code)| Money::new(minor, code).unwrap())
+}
+
+fn digest() -> impl Strategy<Value = Digest> + Clone {
+    any::<[u8; 32]>().prop_map(Digest::from_bytes)
+}
+
+fn version() -> impl Strategy<Value = Version> + Clone {
+    any::<u64>().prop_map(Version)
+}
+
+fn isbn() -> impl Strategy<Value = Isbn13> + Clone {
+    (9_780_000_000_000u64..9_800_000_000_000).prop_map(Isbn13::from_number)
+}
+
+fn condition() -> impl Strategy<Value = Condition> + Clone {
+    use Condition::{Acceptable, Good, LikeNew, New, VeryGood};
+    select(vec![New, LikeNew, VeryGood, Good, Acceptable])
+}
+
+fn tempo() -> impl Strategy<Value = Tempo> + Clone {
+    select(vec![Tempo::Cheapest, Tempo::Balanced, Tempo::Fast])
+}
+
+fn reason() -> impl Strategy<Value = RejectReason> + Clone {
+    select(RejectReason::ALL)
+}
+
+fn cost() -> impl Strategy<Value = Cost> + Clone {
+    prop_oneof![
+        any::<u64>().prop_map(Cost::Exact),
+        any::<u64>().prop_map(Cost::AtMost),
+        Just(Cost::Unknown)
+    ]
+}
+
+pub(crate) fn quote() -> impl Strategy<Value = Quote> + Clone {
+    let costs = (any::<u64>(), cost(), cost(), cost());
+    let rest = (condition(), any::<u32>(), instant());
+    (partner(), quote_id(), currency(), costs, rest).prop_map(
+        |(partner, quote_id, currency, (item, shipping, tax, fee), rest)| {
+            let (condition, in_stock, valid_until) = rest;
+            Quote {
+                partner,
+                quote_id,
+                currency,
+                item,
+                shipping,
+                tax,
+                fee,
+                condition,
+                in_stock,
+                valid_until,
+            }
+        },
+    )
+}
+
+fn terms() -> impl Strategy<Value = Terms> + Clone {
+    (money(), instant(), tempo()).prop_map(|(max_total, expires_at, strategy)| Terms {
+        max_total,
+        expires_at,
+        strategy,
+    })
+}
+
+fn destination() -> impl Strategy<Value = Destination> + Clone {
+    let address = (text(), text(), option::of(text()), text(), option::of(text())).prop_map(
+        |(name, line1, line2, city, region)| Address { name, line1, line2, city, region },
+    );
+    (country(), text(), option::of(address))
+        .prop_map(|(country, postal_code, address)| Destination { country, postal_code, address })
+}
+
+pub(crate) fn request_id() -> impl Strategy<Value = RequestId> + Clone {
+    any::<[u8; 16]>().prop_map(RequestId::from_bytes)
+}
+
+pub(crate) fn submission() -> impl Strategy<Value = Submission> + Clone {
+    let who = (request_id(), customer(), digest(), payment_token());
+    let what = (isbn(), 1u8..=99, destination(), condition());
+    let how = (select(vec![Mode::OneShot, Mode::Watch]), any::<bool>(), instant(), terms());
+    (who, what, how).prop_map(|(who, what, how)| {
+        let (id, customer, digest, payment_token) = who;
+        let (isbn, quantity, destination, condition) = what;
+        let (mode, rebuy, created_at, terms) = how;
+        Submission {
+            id,
+            customer,
+            digest,
+            isbn,
+            quantity,
+            destination,
+            payment_token,
+            condition,
+            mode,
+            rebuy,
+            created_at,
+            terms,
+        }
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> + Clone {
+    let unknown = (instant(), any::<u8>(), option::of(version()), option::of(instant()));
+    let unknown = (unknown, any::<bool>()).prop_map(|(rest, fencing)| {
+        let (since, asks, conclusive_from, absent_since) = rest;
+        Unknown { since, asks, conclusive_from, absent_since, fencing }
+    });
+    prop_oneof![
+        instant().prop_map(|not_after| Step::Reserving { not_after }),
+        (instant(), any::<u8>())
+            .prop_map(|(not_after, asks)| Step::Authorizing { not_after, asks }),
+        (instant(), text()).prop_map(|(until, url)| Step::ActionRequired { until, url }),
+        Just(Step::Placing),
+        unknown.prop_map(Step::PlacementUnknown),
+        any::<u8>().prop_map(|tries| Step::Capturing { tries }),
+        Just(Step::Completed),
+        reason().prop_map(Step::Failed),
+    ]
+}
+
+fn checkout() -> impl Strategy<Value = Checkout> + Clone {
+    let reservation =
+        (reservation_id(), instant()).prop_map(|(id, valid_until)| Reservation { id, valid_until });
+    let authorization = (money(), instant())
+        .prop_map(|(amount, valid_until)| Authorization { amount, valid_until });
+    let intent = (version(), money(), instant()).prop_map(|(version, price_cap, not_after)| {
+        PlacementIntent { version, price_cap, not_after }
+    });
+    let order = (order_id(), money()).prop_map(|(order_id, total)| PlacedOrder { order_id, total });
+    let holds = (option::of(reservation), option::of(authorization));
+    let placed = (option::of(intent), option::of(order));
+    (any::<u8>(), quote(), vec(quote(), 0..3), step(), holds, placed).prop_map(
+        |(attempt, quote, runners_up, step, (reservation, authorization), (intent, order))| {
+            Checkout { attempt, quote, runners_up, step, reservation, authorization, intent, order }
+        },
+    )
+}
+
+fn status() -> impl Strategy<Value = Status> + Clone {
+    let plain = vec![
+        Status::Pending,
+        Status::Searching,
+        Status::OutOfStock,
+        Status::Ordering,
+        Status::Ordered,
+        Status::Expired,
+        Status::Canceled,
+    ];
+    prop_oneof![
+        select(plain),
+        reason().prop_map(Status::Failed),
+        (quote(), digest())
+            .prop_map(|(quote, token_digest)| Status::Quoted(Offered { quote, token_digest })),
+    ]
+}
+
+fn undo() -> impl Strategy<Value = Undo> + Clone {
+    let kinds = vec![UndoKind::CancelOrder, UndoKind::Void, UndoKind::Refund, UndoKind::Release];
+    (select(kinds), any::<u8>(), partner(), any::<u8>(), instant()).prop_map(
+        |(kind, attempt, partner, tries, lapses_at)| Undo {
+            kind,
+            attempt,
+            partner,
+            tries,
+            lapses_at,
+        },
+    )
+}
+
+fn timers() -> impl Strategy<Value = Timers> + Clone {
+    vec(option::of(instant()), TimerKind::ALL.len()).prop_map(|due| {
+        let mut timers = Timers::default();
+        for (kind, due) in TimerKind::ALL.into_iter().zip(due) {
+            if let Some(due) = due {
+                timers.set(kind, due);
+            }
+        }
+        timers
+    })
+}
+
+pub(crate) fn request() -> impl Strategy<Value = PurchaseRequest> + Clone {
+    let incidents = vec![
+        Incident::PlacementUnknown,
+        Incident::LateOrder,
+        Incident::PriceAboveCap,
+        Incident::CaptureFailed,
+        Incident::UndoStuck,
+    ];
+    let state = (version(), terms(), status(), option::of(checkout()), vec(undo(), 0..3));
+    let counts = (any::<u32>(), any::<u8>(), any::<u16>(), option::of(any::<u64>()));
+    let rest = (any::<bool>(), vec(partner(), 0..4), option::of(select(incidents)));
+    let times = (timers(), option::of(instant()));
+    (submission(), state, counts, rest, times).prop_map(
+        |(submission, state, counts, rest, (timers, closed_at))| {
+            let (version, terms, status, checkout, undo) = state;
+            let (sweep, fruitless, notified, told_best) = counts;
+            let (cancel_requested, tried, incident) = rest;
+            PurchaseRequest {
+                submission: Arc::new(submission),
+                version,
+                terms,
+                status,
+                checkout,
+                undo,
+                cancel_requested,
+                sweep,
+                fruitless,
+                tried,
+                notified,
+                told_best,
+                incident,
+                timers,
+                closed_at,
+            }
+        },
+    )
+}
+
+pub(crate) fn receipt() -> impl Strategy<Value = Receipt> + Clone {
+    let verdicts = vec![Verdict::Buy, Verdict::TooDear, Verdict::NoStock, Verdict::NoAnswer];
+    let numbers = (any::<u32>(), any::<u16>(), any::<u16>());
+    let rest = (instant(), tempo(), money(), digest(), select(verdicts));
+    (numbers, rest, vec(quote(), 0..5)).prop_map(|((sweep, asked, answered), rest, quotes)| {
+        let (decided_at, strategy, max_total, directory, verdict) = rest;
+        Receipt {
+            sweep,
+            decided_at,
+            strategy,
+            max_total,
+            asked,
+            answered,
+            directory,
+            verdict,
+            quotes,
+        }
+    })
+}
+
+pub(crate) fn command() -> impl Strategy<Value = CommandRecord> + Clone {
+    (command_id(), digest(), version()).prop_map(|(command, digest, version)| CommandRecord {
+        command,
+        digest,
+        version,
+    })
+}
+
+fn finding() -> impl Strategy<Value = Finding> + Clone {
+    prop_oneof![
+        vec(quote(), 1..4).prop_map(Finding::Affordable),
+        (quote(), any::<[u8; 16]>())
+            .prop_map(|(best, token)| Finding::TooDear { best, token: AcceptToken(token) }),
+        Just(Finding::NoStock),
+        Just(Finding::NoAnswer),
+    ]
+}
+
+fn partner_outcome() -> impl Strategy<Value = PartnerOutcome> + Clone {
+    prop_oneof![
+        (reservation_id(), instant())
+            .prop_map(|(id, valid_until)| PartnerOutcome::Reserved { id, valid_until }),
+        Just(PartnerOutcome::Released),
+        (order_id(), money())
+            .prop_map(|(order_id, total)| PartnerOutcome::Confirmed { order_id, total }),
+        Just(PartnerOutcome::Canceled),
+        any::<bool>().prop_map(|final_for_key| PartnerOutcome::NotFound { final_for_key }),
+        (text(), any::<bool>())
+            .prop_map(|(reason, final_for_key)| PartnerOutcome::Refused { reason, final_for_key }),
+    ]
+}
+
+fn payment_outcome() -> impl Strategy<Value = PaymentOutcome> + Clone {
+    prop_oneof![
+        (money(), instant())
+            .prop_map(|(amount, valid_until)| PaymentOutcome::Authorized { amount, valid_until }),
+        Just(PaymentOutcome::Declined),
+        text().prop_map(|url| PaymentOutcome::ActionRequired { url }),
+        money().prop_map(|amount| PaymentOutcome::Captured { amount }),
+        Just(PaymentOutcome::Voided),
+        Just(PaymentOutcome::Refunded),
+        any::<bool>().prop_map(|final_for_key| PaymentOutcome::NotFound { final_for_key }),
+        Just(PaymentOutcome::Failed),
+    ]
+}
+
+fn answers() -> impl Strategy<Value = Event> + Clone {
+    let asked = option::of(select(PartnerOperation::ALL.to_vec()));
+    let partner_answer = (partner(), any::<u8>(), asked, option::of(version()), partner_outcome());
+    let payment_answer = (any::<u8>(), select(PaymentOperation::ALL.to_vec()), payment_outcome());
+    prop_oneof![
+        partner_answer.prop_map(|(partner, attempt, operation, in_reply_to, outcome)| {
+            Event::Partner(PartnerAnswer { partner, attempt, operation, in_reply_to, outcome })
+        }),
+        payment_answer.prop_map(|(attempt, operation, outcome)| {
+            Event::Payment(PaymentAnswer { attempt, operation, outcome })
+        }),
+    ]
+}
+
+pub(crate) fn event() -> impl Strategy<Value = Event> + Clone {
+    let lapsed = vec![LapsedOperation::Reserve, LapsedOperation::Authorize, LapsedOperation::Place];
+    let changes = (option::of(money()), option::of(instant()), option::of(tempo()));
+    let update = (command_id(), option::of(any::<u64>()), changes).prop_map(
+        |(command, if_version, (max_total, expires_at, strategy))| Update {
+            command,
+            if_version,
+            max_total,
+            expires_at,
+            strategy,
+        },
+    );
+    prop_oneof![
+        Just(Event::Admitted),
+        (any::<u32>(), finding())
+            .prop_map(|(sweep, finding)| Event::SweepClosed(Conclusion { sweep, finding })),
+        quote().prop_map(Event::LateOffer),
+        update.prop_map(Event::Update),
+        command_id().prop_map(|command| Event::Cancel { command }),
+        (command_id(), digest())
+            .prop_map(|(command, token_digest)| Event::AcceptQuote { command, token_digest }),
+        answers(),
+        select(TimerKind::ALL.to_vec()).prop_map(Event::Timer),
+        (any::<u8>(), select(lapsed))
+            .prop_map(|(attempt, operation)| Event::Lapsed { attempt, operation }),
+    ]
+}
+
+pub(crate) fn audit_row() -> impl Strategy<Value = AuditRow> + Clone {
+    let change = prop_oneof![Just(Change::Created), event().prop_map(Change::Applied)];
+    (version(), instant(), change).prop_map(|(version, at, change)| AuditRow {
+        version,
+        at,
+        change,
+    })
+}
+
+fn partner_command() -> impl Strategy<Value = PartnerCommand> + Clone {
+    let reserve = (quote_id(), isbn(), any::<u8>(), any::<u64>(), instant()).prop_map(
+        |(quote_id, isbn, quantity, ttl, not_after)| PartnerCommand::Reserve {
+            quote_id,
+            isbn,
+            quantity,
+            ttl: DurationMs(ttl),
+            not_after,
+        },
+    );
+    let what = (quote_id(), any::<bool>(), isbn(), any::<u8>(), condition());
+    let place = (what, money(), destination(), instant()).prop_map(
+        |(what, price_cap, destination, not_after)| {
+            let (quote_id, reserved, isbn, quantity, condition) = what;
+            PartnerCommand::Place {
+                quote_id,
+                reserved,
+                isbn,
+                quantity,
+                condition,
+                price_cap,
+                destination,
+                not_after,
+            }
+        },
+    );
+    let plain = [PartnerCommand::Release, PartnerCommand::Cancel, PartnerCommand::Lookup];
+    prop_oneof![reserve, place, select(plain.to_vec())]
+}
+
+fn payment_command() -> impl Strategy<Value = PaymentCommand> + Clone {
+    let plain = [PaymentCommand::Void, PaymentCommand::Refund, PaymentCommand::Lookup];
+    prop_oneof![
+        (money(), payment_token(), instant()).prop_map(|(amount, token, not_after)| {
+            PaymentCommand::Authorize { amount, token, not_after }
+        }),
+        money().prop_map(|amount| PaymentCommand::Capture { amount }),
+        select(plain.to_vec()),
+    ]
+}
+
+/// Rows of one request, with two snapshots between them.
+pub(crate) fn outbox_rows() -> impl Strategy<Value = (PurchaseRequest, Vec<OutboxRow>)> + Clone {
+    (request(), request(), vec((0..4u8, effect_seed()), 1..5)).prop_map(|(one, other, seeds)| {
+        let mut other = other;
+        other.submission = Arc::clone(&one.submission);
+        let rows = seeds.into_iter().zip(0u8..).map(|((which, seed), index)| OutboxRow {
+            request: one.id(),
+            version: one.version,
+            index,
+            effect: seed.with(if which == 0 { &other } else { &one }),
+        });
+        let rows = rows.collect();
+        (one, rows)
+    })
+}
+
+/// An effect whose snapshot is still to be chosen.
+#[derive(Debug, Clone)]
+enum Seed {
+    Ready(Box<Effect>),
+    Event(EventKind),
+    Notify(Outcome, u16, Option<AcceptToken>),
+}
+
+impl Seed {
+    fn with(self, snapshot: &PurchaseRequest) -> Effect {
+        let snapshot = Box::new(snapshot.clone());
+        match self {
+            Self::Ready(effect) => *effect,
+            Self::Event(kind) => Effect::Event { kind, snapshot },
+            Self::Notify(outcome, number, token) => {
+                Effect::Notify { outcome, number, token, snapshot }
+            }
+        }
+    }
+}
+
+fn effect_seed() -> impl Strategy<Value = Seed> + Clone {
+    let token = option::of(any::<[u8; 16]>().prop_map(AcceptToken));
+    prop_oneof![
+        (partner(), any::<u8>(), partner_command()).prop_map(|(partner, attempt, command)| {
+            Seed::Ready(Box::new(Effect::Partner { partner, attempt, command }))
+        }),
+        (any::<u8>(), payment_command()).prop_map(|(attempt, command)| {
+            Seed::Ready(Box::new(Effect::Payment { attempt, command }))
+        }),
+        select(EventKind::ALL.to_vec()).prop_map(Seed::Event),
+        (select(Outcome::ALL.to_vec()), any::<u16>(), token)
+            .prop_map(|(outcome, number, token)| Seed::Notify(outcome, number, token)),
+    ]
+}
