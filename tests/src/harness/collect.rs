@@ -131,6 +131,9 @@ impl Cluster {
         for spec in stream::all() {
             let mut tail = StreamTail::new(self.client(), spec.name);
             tail.poll().await?;
+            if tail.is_cut() {
+                messages.extend(self.tap.heard_before(spec.name, tail.seen().first()));
+            }
             messages.extend(tail.into_seen());
         }
         messages.sort_by_key(|seen| seen.at);

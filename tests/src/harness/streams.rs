@@ -25,6 +25,8 @@ pub struct StreamTail {
     jetstream: jetstream::Context,
     stream: &'static str,
     next: u64,
+    /// Sequence of the first message that the stream still had; earlier ones were purged.
+    first: u64,
     seen: Vec<Seen>,
 }
 
@@ -32,12 +34,17 @@ impl StreamTail {
     /// From the first message on.
     pub fn new(client: &Client, stream: &'static str) -> Self {
         let jetstream = jetstream::new(client.clone());
-        Self { jetstream, stream, next: 1, seen: Vec::new() }
+        Self { jetstream, stream, next: 1, first: 1, seen: Vec::new() }
     }
 
     /// Everything read so far, in the order of the stream.
     pub fn seen(&self) -> &[Seen] {
         &self.seen
+    }
+
+    /// Whether messages were purged before anybody read them here.
+    pub fn is_cut(&self) -> bool {
+        self.first > 1
     }
 
     pub fn into_seen(self) -> Vec<Seen> {
@@ -53,6 +60,9 @@ impl StreamTail {
         let doing = format!("reading stream {}", self.stream);
         let info = stream.get_info().await.map_err(HarnessError::nats(doing.as_str()))?;
         let last = info.state.last_sequence;
+        if self.next == 1 {
+            self.first = info.state.first_sequence.max(1);
+        }
         if self.next > last || info.state.messages == 0 {
             return Ok(());
         }

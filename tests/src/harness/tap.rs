@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::{Client, Subscriber};
 use futures_util::StreamExt;
+use schemas::Timestamp;
 use schemas::stream::of_subject;
 use tokio::task::JoinHandle;
 
@@ -52,6 +53,21 @@ impl Tap {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.iter().filter(|seen| of_subject(&seen.subject).is_none()).cloned().collect()
     }
+
+    /// What a stream must have stored and purged since: heard before the first message it still
+    /// has. Their sequences are not known and given as 0.
+    pub(super) fn heard_before(&self, stream: &'static str, first: Option<&Seen>) -> Vec<Seen> {
+        let until = first.map_or(Timestamp::MAX, |seen| seen.at);
+        let is_kept = |seen: &Seen| {
+            first.is_some_and(|first| {
+                (&seen.subject, &seen.message_id) == (&first.subject, &first.message_id)
+            })
+        };
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_stream = heard.iter().filter(|seen| of_subject(&seen.subject) == Some(stream));
+        let purged = of_stream.filter(|seen| seen.at <= until && !is_kept(seen));
+        purged.map(|seen| Seen { stored: Some((stream, 0)), ..seen.clone() }).collect()
+    }
 }
 
 impl Drop for Tap {
@@ -71,5 +87,59 @@ async fn listen(mut messages: Subscriber, heard: Arc<Mutex<Vec<Seen>>>) {
             stored: None,
         };
         heard.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use async_nats::HeaderMap;
+    use async_nats::jetstream::{self, stream::Config};
+    use schemas::stream::name::NOTIFICATIONS;
+    use schemas::{CustomerId, subject};
+
+    use super::*;
+    use crate::harness::{StreamTail, wait};
+    use crate::nats_server::{NatsServer, NatsServerOptions};
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    async fn notify(jetstream: &jetstream::Context, id: &str) {
+        let customer = CustomerId::parse("ann").unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_MESSAGE_ID, id);
+        let subject = subject::notification(&customer, "ordered");
+        let stored = jetstream.publish_with_headers(subject, headers, "{}".into()).await.unwrap();
+        stored.await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_a_stream_has_purged_is_filled_in_from_what_was_heard() {
+        let server = NatsServer::start(NatsServerOptions::default()).unwrap();
+        let client = async_nats::connect(server.url()).await.unwrap();
+        let jetstream = jetstream::new(client.clone());
+        let subjects = vec![schemas::subject::filter::notifications()];
+        let config = Config { name: NOTIFICATIONS.to_owned(), subjects, ..Config::default() };
+        let stream = jetstream.create_stream(config).await.unwrap();
+        let tap = Tap::start(client.clone()).await.unwrap();
+        for id in ["one", "two", "three"] {
+            notify(&jetstream, id).await;
+        }
+        stream.purge().sequence(3).await.unwrap();
+        let heard =
+            wait::until("all is heard", SOON, async || Ok((tap.heard().len() == 3).then_some(())));
+        heard.await.unwrap();
+
+        let mut tail = StreamTail::new(&client, NOTIFICATIONS);
+        tail.poll().await.unwrap();
+        let ids =
+            |seen: &[Seen]| seen.iter().map(|s| s.message_id.clone().unwrap()).collect::<Vec<_>>();
+        assert!(tail.is_cut());
+        assert_eq!(ids(tail.seen()), ["three"]);
+        let purged = tap.heard_before(NOTIFICATIONS, tail.seen().first());
+        assert_eq!(ids(&purged), ["one", "two"]);
+        assert!(purged.iter().all(|seen| seen.stored == Some((NOTIFICATIONS, 0))));
+        assert!(tap.heard_outside_streams().is_empty());
     }
 }
