@@ -5,6 +5,7 @@
 mod arbitrary;
 mod broken;
 mod conformance;
+mod fjall_files;
 mod golden;
 mod kill;
 mod life;

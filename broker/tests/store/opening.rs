@@ -6,10 +6,10 @@ use broker::store::chain::{Chain, follow};
 use broker::store::{Committed, FjallStore, Listing, Store, StoreError, Write, error::runbook};
 use broker::store::{OutboxProgress, OutboxSeq};
 use broker_core::timer::TimerKind;
-use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use schemas::DurationMs;
 use tempfile::TempDir;
 
+use crate::fjall_files::tamper;
 use crate::rig::options;
 use crate::samples::{at, change, create, id, write};
 
@@ -29,14 +29,6 @@ fn refusal(path: &Path) -> StoreError {
     let again = FjallStore::open(path, &options()).expect_err("it must be refused again");
     assert_eq!(error.to_string(), again.to_string());
     error
-}
-
-/// Changes the database behind the store's back.
-fn tamper(path: &Path, keyspace: &str, change: impl FnOnce(&Database, &fjall::Keyspace)) {
-    let db = Database::builder(path.join("db")).open().unwrap();
-    let space = db.keyspace(keyspace, KeyspaceCreateOptions::default).unwrap();
-    change(&db, &space);
-    db.persist(PersistMode::SyncAll).unwrap();
 }
 
 #[test]
@@ -87,7 +79,7 @@ fn a_store_without_its_mark_or_with_another_ones_is_refused() {
 #[test]
 fn a_gap_in_the_audit_log_is_refused() {
     let dir = closed(9);
-    tamper(dir.path(), "audit", |_, audit| {
+    tamper(dir.path(), "audit", |audit| {
         let key = [4u64.to_be_bytes().as_slice(), &[0]].concat();
         assert!(audit.get(&key).unwrap().is_some());
         audit.remove(key).unwrap();
@@ -99,7 +91,7 @@ fn a_gap_in_the_audit_log_is_refused() {
 #[test]
 fn a_rewritten_audit_record_is_refused_although_its_checksum_is_right() {
     let dir = closed(9);
-    tamper(dir.path(), "audit", |_, audit| {
+    tamper(dir.path(), "audit", |audit| {
         let key = [4u64.to_be_bytes().as_slice(), &[0]].concat();
         let value = audit.get(&key).unwrap().unwrap();
         let mut payload = broker::store::disk::seal::open(&key, &value).unwrap().to_vec();
@@ -115,7 +107,7 @@ fn a_rewritten_audit_record_is_refused_although_its_checksum_is_right() {
 #[test]
 fn an_audit_log_cut_at_its_end_is_refused() {
     let dir = closed(9);
-    tamper(dir.path(), "audit", |_, audit| {
+    tamper(dir.path(), "audit", |audit| {
         audit.remove([9u64.to_be_bytes().as_slice(), &[0]].concat()).unwrap();
     });
     let error = refusal(dir.path());
@@ -126,7 +118,7 @@ fn an_audit_log_cut_at_its_end_is_refused() {
 fn a_lost_end_of_the_outbox_is_refused_because_sequences_would_repeat() {
     let dir = closed(3);
     let day = at(0).as_unix_ms() / 86_400_000;
-    tamper(dir.path(), &format!("outbox_{day:07}"), |_, outbox| {
+    tamper(dir.path(), &format!("outbox_{day:07}"), |outbox| {
         let key = [5u64.to_be_bytes().as_slice(), &[0]].concat();
         assert!(outbox.get(&key).unwrap().is_some());
         outbox.remove(key).unwrap();
@@ -138,7 +130,7 @@ fn a_lost_end_of_the_outbox_is_refused_because_sequences_would_repeat() {
 #[test]
 fn a_newer_format_is_refused() {
     let dir = closed(1);
-    tamper(dir.path(), "meta", |_, meta| {
+    tamper(dir.path(), "meta", |meta| {
         let identity =
             broker::store::disk::meta::DiskIdentity { store_format: 9, incarnation: 0xfeed };
         let payload = postcard::to_stdvec(&identity).unwrap();
@@ -152,7 +144,7 @@ fn a_newer_format_is_refused() {
 #[test]
 fn a_flipped_bit_in_a_head_is_named_when_it_is_read() {
     let dir = closed(2);
-    tamper(dir.path(), "head", |_, head| {
+    tamper(dir.path(), "head", |head| {
         let mut value = head.get(id(1).as_bytes()).unwrap().unwrap().to_vec();
         value[9] ^= 1;
         head.insert(id(1).as_bytes(), value).unwrap();
@@ -186,7 +178,7 @@ fn a_closed_store_has_its_memtables_on_disk_and_opens_with_everything() {
     let before = store.reader().meta().unwrap();
     Box::new(store).close().unwrap();
     for keyspace in ["head", "parts", "timers", "index", "audit", "meta"] {
-        tamper(dir.path(), keyspace, |_, space| assert!(space.table_count() > 0, "{keyspace}"));
+        tamper(dir.path(), keyspace, |space| assert!(space.table_count() > 0, "{keyspace}"));
     }
     let store = FjallStore::open(dir.path(), &options()).unwrap();
     let reader = store.reader();

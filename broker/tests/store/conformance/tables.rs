@@ -1,0 +1,81 @@
+//! Clauses about timers and listings.
+
+use broker::store::Listing;
+use broker_core::engine::input::TimerRow;
+use broker_core::request::Status;
+use broker_core::timer::TimerKind;
+use schemas::Timestamp;
+
+use super::{Verdict, apply, ids, same, timers};
+use crate::rig::Rig;
+use crate::samples::{at, change, create, customer, id};
+
+pub(super) fn timers_come_back_earliest_first_until_cleared(rig: &mut dyn Rig) -> Verdict {
+    let (first, _) = apply(rig, create(1))?;
+    let (second, _) = apply(rig, create(2))?;
+    let expiry = |n: u64| TimerRow { at: at(60_000 + n), request: id(n), kind: TimerKind::Expiry };
+    same("before any is due", timers(rig, at(60_000), 10), vec![])?;
+    same("one is due", timers(rig, at(60_001), 10), vec![expiry(1)])?;
+    same("all", timers(rig, Timestamp::MAX, 10), vec![expiry(1), expiry(2)])?;
+    same("a limit", timers(rig, Timestamp::MAX, 1), vec![expiry(1)])?;
+    // Earlier than anything a scan has seen so far.
+    let sweep = TimerRow { at: at(10), request: id(2), kind: TimerKind::Sweep };
+    let (second, _) = apply(rig, change(&second, |next| next.timers.set(sweep.kind, sweep.at)))?;
+    same("an earlier one", timers(rig, at(60_001), 10), vec![sweep, expiry(1)])?;
+    apply(rig, change(&first, |next| next.timers.clear(TimerKind::Expiry)))?;
+    same("one is cleared", timers(rig, Timestamp::MAX, 10), vec![sweep, expiry(2)])?;
+    let moved = TimerRow { at: at(20), ..sweep };
+    apply(rig, change(&second, |next| next.timers.set(moved.kind, moved.at)))?;
+    same("one is moved", timers(rig, Timestamp::MAX, 10), vec![moved, expiry(2)])?;
+    rig.crash();
+    same("after a crash", timers(rig, Timestamp::MAX, 10), vec![moved, expiry(2)])
+}
+
+pub(super) fn active_requests_are_listed_until_they_rest(rig: &mut dyn Rig) -> Verdict {
+    let mut requests = Vec::new();
+    for n in 0..4 {
+        requests.push(apply(rig, create(n))?.0);
+    }
+    let (resting, _) = apply(rig, change(&requests[1], |next| next.status = Status::OutOfStock))?;
+    let active = vec![id(0), id(2), id(3)];
+    same("active", ids(rig, &Listing::Active, None, 10), active.clone())?;
+    same("a page", ids(rig, &Listing::Active, Some(id(0)), 1), vec![id(2)])?;
+    rig.crash();
+    same("active after a crash", ids(rig, &Listing::Active, None, 10), active)?;
+    apply(rig, change(&resting, |next| next.status = Status::Searching))?;
+    same("woken", ids(rig, &Listing::Active, None, 10), vec![id(0), id(1), id(2), id(3)])
+}
+
+pub(super) fn a_customer_sees_its_own_requests_newest_first(rig: &mut dyn Rig) -> Verdict {
+    for (n, owner) in [(1, "c1"), (2, "c12"), (3, "c1"), (4, "c1")] {
+        let mut batch = create(n);
+        let mut submission = batch.request.submission.as_ref().clone();
+        submission.customer = customer(owner);
+        batch.request.submission = submission.into();
+        apply(rig, batch)?;
+    }
+    rig.crash();
+    let own = Listing::Customer(customer("c1"));
+    same("all of c1", ids(rig, &own, None, 10), vec![id(4), id(3), id(1)])?;
+    same("its first page", ids(rig, &own, None, 2), vec![id(4), id(3)])?;
+    same("its second page", ids(rig, &own, Some(id(3)), 2), vec![id(1)])?;
+    same("the end", ids(rig, &own, Some(id(1)), 2), vec![])?;
+    same("all of c12", ids(rig, &Listing::Customer(customer("c12")), None, 9), vec![id(2)])?;
+    same("nobody", ids(rig, &Listing::Customer(customer("c")), None, 9), vec![])
+}
+
+pub(super) fn every_request_is_listed_once(rig: &mut dyn Rig) -> Verdict {
+    for n in [5, 3, 9, 1] {
+        let (request, _) = apply(rig, create(n))?;
+        apply(rig, change(&request, |next| next.status = Status::Canceled))?;
+    }
+    let all = vec![id(1), id(3), id(5), id(9)];
+    same("all", ids(rig, &Listing::All, None, 10), all.clone())?;
+    rig.crash();
+    let mut paged = Vec::new();
+    while let Some(next) = ids(rig, &Listing::All, paged.last().copied(), 1).pop() {
+        paged.push(next);
+        ensure!(paged.len() <= all.len(), "paging does not end: {paged:?}");
+    }
+    same("page by page", paged, all)
+}
