@@ -27,6 +27,27 @@ async fn a_definite_refusal_of_the_hold_buys_the_next_best_quote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_only_refuses_does_not_use_up_all_attempts() {
+    let isbn = book(605);
+    let sold_out = toml::toml! { faults = { no_stock_permille = 1000 } };
+    // The refusing store always answers first, and with this strategy the first offer is bought.
+    let scenario = world("refusals", 76)
+        .partner_with("cheap", Instant, sold_out)
+        .partner("dear", Calm)
+        .price("cheap", isbn, flat(1000))
+        .price("dear", isbn, flat(1100));
+    let mut stage = start(scenario).await;
+    let create = Order::of(isbn).max_total(2000).strategy(Strategy::Fast).build();
+    stage.requester("ann").publish_create(&create).await.unwrap();
+    let told = stage.told(create.request_id, Ordered).await;
+    assert_eq!(told.request.checkout.unwrap().attempt, 2);
+    let receipt = told.receipt.unwrap();
+    assert_eq!(receipt.winner.unwrap().partner_id.as_str(), "dear");
+    let evidence = stage.judge().await;
+    assert_eq!(books(&evidence, &create).standing(), [("dear".to_owned(), 1100)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_price_that_rose_after_the_quote_is_refused_by_the_cap_and_the_next_best_is_bought() {
     let isbn = book(602);
     let greedy =

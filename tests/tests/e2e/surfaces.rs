@@ -10,7 +10,7 @@ use schemas::subject::{PurchaseOperation, purchase_api_endpoint};
 use tests::harness::{Order, book, wait};
 use tests::nats_server::{NatsServerOptions, SyncInterval};
 
-use crate::stage::{SOON, Stage, start, world};
+use crate::stage::{SOON, Stage, accepted, start, world};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_micro_service_is_found_by_asking_around() {
@@ -75,6 +75,20 @@ async fn the_pages_say_how_the_broker_is() {
     }
     let (code, _) = stage.broker.page("/nothing").await.unwrap();
     assert_eq!(code, 404);
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_says_it_is_ready_answers_at_once() {
+    let mut stage = start(world("ready", 146).partners(Instant, 1)).await;
+    let ann = stage.requester("ann");
+    for n in 0..5 {
+        let create = Order::of(book(1320 + n)).build();
+        accepted(ann.create(&create).await.unwrap());
+        stage.told(create.request_id, Ordered).await;
+        stage.broker.terminate().await.unwrap();
+        stage.broker.start().await.unwrap();
+    }
     stage.judge().await;
 }
 
