@@ -9,7 +9,7 @@ use schemas::stream::{
     partner_commands_consumer, partner_quotes_consumer, payment_commands_consumer,
     simulator_commands_consumer, simulator_quotes_consumer,
 };
-use schemas::subject::{partner_quote, sim_ledger};
+use schemas::subject::{filter, partner_quote, sim_ledger};
 use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,9 +23,6 @@ use super::ledgers::{self, Which};
 use super::{connect, quotes};
 use crate::config::{ConfigError, Connections, SimConfig};
 use crate::world::World;
-
-/// All live quote questions; the store of each is in the subject.
-const ALL_QUOTES: &str = "partner.*.quote";
 
 /// Why the stores closed.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +107,7 @@ impl Shell {
         self.resume(&egress, owed).await;
         match config.nats.connections {
             Connections::Shared => {
-                self.quotes(&shared, &egress, ALL_QUOTES.to_owned()).await?;
+                self.quotes(&shared, &egress, filter::partner_quotes()).await?;
                 self.inlet(&egress, simulator_commands_consumer());
                 self.inlet(&egress, simulator_quotes_consumer());
             }

@@ -23,6 +23,11 @@ pub fn purchase_events() -> String {
     "purchase.event.>".to_owned()
 }
 
+/// `partner.*.quote`: questions to all live partners.
+pub fn partner_quotes() -> String {
+    "partner.*.quote".to_owned()
+}
+
 /// `partner.*.quote_queued`
 pub fn partner_quotes_queued() -> String {
     "partner.*.quote_queued".to_owned()

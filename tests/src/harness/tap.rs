@@ -119,7 +119,7 @@ mod tests {
         let server = NatsServer::start(NatsServerOptions::default()).unwrap();
         let client = async_nats::connect(server.url()).await.unwrap();
         let jetstream = jetstream::new(client.clone());
-        let subjects = vec![schemas::subject::filter::notifications()];
+        let subjects = vec![subject::filter::notifications()];
         let config = Config { name: NOTIFICATIONS.to_owned(), subjects, ..Config::default() };
         let stream = jetstream.create_stream(config).await.unwrap();
         let tap = Tap::start(client.clone()).await.unwrap();
