@@ -49,11 +49,25 @@ pub enum Finding {
     /// At least one affordable quote; best first, at most as many as attempts are allowed.
     Affordable(Vec<Quote>),
     /// In stock somewhere, but not within the limit. The token accepts exactly this quote.
-    TooDear { best: Quote, token: AcceptToken },
+    TooDear { best: Quote, token: OfferToken },
     /// Enough partners answered, and none has it.
     NoStock,
     /// Too few answers to say anything.
     NoAnswer,
+}
+
+/// An accept token on its way to the customer. Only its digest is kept at rest: an event read back
+/// from the audit log has no secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfferToken {
+    pub digest: Digest,
+    pub secret: Option<AcceptToken>,
+}
+
+impl From<AcceptToken> for OfferToken {
+    fn from(token: AcceptToken) -> Self {
+        Self { digest: Digest::of(&token.0), secret: Some(token) }
+    }
 }
 
 /// Absent fields stay as they are.

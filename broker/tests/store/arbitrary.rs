@@ -7,8 +7,8 @@ use broker_core::effect::{
     AcceptToken, Effect, EventKind, Outcome, PartnerCommand, PaymentCommand,
 };
 use broker_core::event::{
-    Conclusion, Event, Finding, LapsedOperation, PartnerAnswer, PartnerOutcome, PaymentAnswer,
-    PaymentOutcome, Update,
+    Conclusion, Event, Finding, LapsedOperation, OfferToken, PartnerAnswer, PartnerOutcome,
+    PaymentAnswer, PaymentOutcome, Update,
 };
 use broker_core::quote::{Cost, Quote};
 use broker_core::receipt::{Receipt, Verdict};
@@ -316,8 +316,10 @@ pub(crate) fn command() -> impl Strategy<Value = CommandRecord> + Clone {
 fn finding() -> impl Strategy<Value = Finding> + Clone {
     prop_oneof![
         vec(quote(), 1..4).prop_map(Finding::Affordable),
-        (quote(), any::<[u8; 16]>())
-            .prop_map(|(best, token)| Finding::TooDear { best, token: AcceptToken(token) }),
+        (quote(), any::<[u8; 32]>()).prop_map(|(best, digest)| Finding::TooDear {
+            best,
+            token: OfferToken { digest: Digest::from_bytes(digest), secret: None },
+        }),
         Just(Finding::NoStock),
         Just(Finding::NoAnswer),
     ]

@@ -10,7 +10,7 @@ use super::input::{Origin, QuoteAnswer, QuoteOutcome};
 use super::late::LateCall;
 use super::output::{Answer, CallOutcome, Fact, Output, Question};
 use super::planner::{self, PlannedCall};
-use super::sweep::{CallState, Sweep};
+use super::sweep::{Call, CallState, Sweep};
 use crate::effect::AcceptToken;
 use crate::event::{Conclusion, Event, Finding};
 use crate::partner::PartnerIndex;
@@ -204,12 +204,27 @@ impl Engine {
             return self.observe(Fact::LateQuote);
         };
         match self.late.take(answer.call.counter, partner) {
-            Some(call) if call.isbn == isbn => {
-                let task = Task::Sweep { event: Event::LateOffer(*quote), receipt: None };
-                self.enqueue(call.request, None, None, task);
-            }
+            Some(late) if late.isbn == isbn => match self.open_call(late.request, partner) {
+                // A newer sweep has asked the same question: this is its answer, only sooner.
+                Some(call) => {
+                    let outcome = QuoteOutcome::Offer { isbn, quote };
+                    self.quote(partner, QuoteAnswer { call, outcome });
+                }
+                None => {
+                    let task = Task::Sweep { event: Event::LateOffer(*quote), receipt: None };
+                    self.enqueue(late.request, None, None, task);
+                }
+            },
             Some(_) | None => self.observe(Fact::LateQuote),
         }
+    }
+
+    /// The unanswered question of the request's running sweep to this partner.
+    fn open_call(&self, request: RequestId, partner: PartnerIndex) -> Option<CallId> {
+        let sweep = self.hot.get(&request)?.sweep.as_ref()?;
+        let asked = |call: &Call| call.partner() == partner && call.state == CallState::Asked;
+        let counter = sweep.first_call + sweep.calls.iter().position(asked)? as u64;
+        Some(CallId { epoch: self.config.boot_epoch, counter })
     }
 
     /// Nobody listens at the partner: its calls are over at once, without waiting for a time-out.
@@ -318,7 +333,7 @@ impl Engine {
             Some(_) if !affordable.is_empty() => (Finding::Affordable(affordable), Verdict::Buy),
             Some(best) => {
                 let token = accept_token(&self.config.token_key, request, &best);
-                (Finding::TooDear { best, token }, Verdict::TooDear)
+                (Finding::TooDear { best, token: token.into() }, Verdict::TooDear)
             }
             None if asked > 0 && enough && quotes.is_empty() => {
                 (Finding::NoStock, Verdict::NoStock)

@@ -5,8 +5,8 @@ use schemas::purchase::Mode;
 
 use super::draft::Draft;
 use super::{Outcome, Rejection, checkout};
-use crate::effect::{AcceptToken, EventKind, Outcome as Notice};
-use crate::event::{Conclusion, Finding};
+use crate::effect::{EventKind, Outcome as Notice};
+use crate::event::{Conclusion, Finding, OfferToken};
 use crate::quote::Quote;
 use crate::request::{Offered, Status};
 use crate::row::Row;
@@ -82,17 +82,16 @@ fn buy(d: &mut Draft<'_>, quotes: Vec<Quote>) -> Outcome {
 }
 
 /// T5: told once, and again for every improvement.
-fn too_dear(d: &mut Draft<'_>, best: Quote, token: AcceptToken) -> Outcome {
+fn too_dear(d: &mut Draft<'_>, best: Quote, token: OfferToken) -> Outcome {
     let total = best.worst_total().map_or(TOLD_NOBODY_HAS_IT, |money| money.minor());
     d.row(Row::T5);
     d.next.fruitless = 0;
-    let token_digest = schemas::Digest::of(&token.0);
-    d.next.status = Status::Quoted(Offered { quote: best, token_digest });
+    d.next.status = Status::Quoted(Offered { quote: best, token_digest: token.digest });
     d.event(EventKind::Quoted);
     let improved = d.next.told_best.is_none_or(|told| total < told);
     if improved {
         d.next.told_best = Some(total);
-        d.notify(Notice::Quoted, Some(token));
+        d.notify(Notice::Quoted, token.secret);
     }
     rest(d);
     Ok(())

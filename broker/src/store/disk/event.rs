@@ -1,9 +1,8 @@
 //! Applied events, as the audit log keeps them.
 
-use broker_core::effect::AcceptToken;
 use broker_core::event::{
-    Conclusion, Event, Finding, PartnerAnswer, PartnerOutcome, PaymentAnswer, PaymentOutcome,
-    Update,
+    Conclusion, Event, Finding, OfferToken, PartnerAnswer, PartnerOutcome, PaymentAnswer,
+    PaymentOutcome, Update,
 };
 use broker_core::request::Version;
 use schemas::id::{CommandId, OrderId, ReservationId};
@@ -66,7 +65,8 @@ pub enum DiskFinding<'a> {
     Affordable(Vec<DiskQuote<'a>>),
     TooDear {
         best: DiskQuote<'a>,
-        token: [u8; 16],
+        /// The token itself is in nobody's log.
+        token_digest: [u8; 32],
     },
     NoStock,
     NoAnswer,
@@ -186,7 +186,9 @@ impl<'a> From<&'a Finding> for DiskFinding<'a> {
     fn from(finding: &'a Finding) -> Self {
         match finding {
             Finding::Affordable(quotes) => Self::Affordable(all(quotes)),
-            Finding::TooDear { best, token } => Self::TooDear { best: best.into(), token: token.0 },
+            Finding::TooDear { best, token } => {
+                Self::TooDear { best: best.into(), token_digest: *token.digest.as_bytes() }
+            }
             Finding::NoStock => Self::NoStock,
             Finding::NoAnswer => Self::NoAnswer,
         }
@@ -198,8 +200,9 @@ impl TryFrom<DiskFinding<'_>> for Finding {
     fn try_from(disk: DiskFinding<'_>) -> Result<Self, DiskError> {
         Ok(match disk {
             DiskFinding::Affordable(quotes) => Self::Affordable(all_back(quotes)?),
-            DiskFinding::TooDear { best, token } => {
-                Self::TooDear { best: best.try_into()?, token: AcceptToken(token) }
+            DiskFinding::TooDear { best, token_digest } => {
+                let digest = Digest::from_bytes(token_digest);
+                Self::TooDear { best: best.try_into()?, token: OfferToken { digest, secret: None } }
             }
             DiskFinding::NoStock => Self::NoStock,
             DiskFinding::NoAnswer => Self::NoAnswer,

@@ -116,7 +116,7 @@ impl World {
     pub(super) fn rests(&mut self, customer: &str, limit: u64) -> RequestId {
         let request = self.create(customer, limit);
         let best = self.quotes(request, &["acme", "zeta"]).remove(0);
-        self.conclude(request, Finding::TooDear { best, token: AcceptToken([7; 16]) });
+        self.conclude(request, Finding::TooDear { best, token: AcceptToken([7; 16]).into() });
         request
     }
 

@@ -76,3 +76,26 @@ fn a_queued_partner_that_answers_within_the_sweep_counts_like_any_other() {
     rig.say("q", call, offer(2800));
     assert_eq!(rig.status(request_id(1)), "ordering");
 }
+
+#[test]
+fn where_only_slow_queued_partners_exist_their_answers_are_waited_for() {
+    let mut rig = Rig::new(vec![queued("q")]);
+    rig.create(submission());
+    rig.wait(1_000);
+    assert_eq!(rig.status(request_id(1)), "searching");
+    rig.offers("q", 2800);
+    rig.play_along();
+    assert_eq!(rig.status(request_id(1)), "ordered");
+}
+
+#[test]
+fn a_late_offer_answers_the_same_question_of_the_sweep_that_runs_by_now() {
+    let (mut rig, call) = resting();
+    // A wider limit starts another sweep, which asks the queued partner again.
+    rig.command(request_id(1), raise_to(4_000));
+    assert_eq!(rig.status(request_id(1)), "searching");
+    rig.say("q", call, offer(3_500));
+    rig.has_none("a");
+    rig.play_along();
+    assert_eq!(rig.status(request_id(1)), "ordered");
+}

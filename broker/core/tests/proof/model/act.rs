@@ -329,9 +329,10 @@ fn close_sweep(world: &mut World, find: Find, pick: u8) {
     let number = world.request.sweep;
     let finding = match find {
         Find::Affordable => Finding::Affordable(offers(pick)),
-        Find::TooDear => {
-            Finding::TooDear { best: quote(NAMES[0], 3100 + u64::from(pick)), token: token(7) }
-        }
+        Find::TooDear => Finding::TooDear {
+            best: quote(NAMES[0], 3100 + u64::from(pick)),
+            token: token(7).into(),
+        },
         Find::NoStock => Finding::NoStock,
         Find::NoAnswer => Finding::NoAnswer,
     };

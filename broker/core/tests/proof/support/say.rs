@@ -33,7 +33,7 @@ pub(crate) fn affordable(number: u32, quotes: Vec<Quote>) -> Event {
 }
 
 pub(crate) fn too_dear(number: u32, best: Quote, secret: u8) -> Event {
-    sweep(number, Finding::TooDear { best, token: token(secret) })
+    sweep(number, Finding::TooDear { best, token: token(secret).into() })
 }
 
 pub(crate) fn cancel() -> Event {
