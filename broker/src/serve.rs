@@ -11,6 +11,7 @@
 mod parts;
 mod start;
 mod stop;
+mod token_key;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ pub enum ServeError {
     Open { dir: PathBuf, source: StoreError },
     #[error("cannot read the store")]
     Read { source: StoreError },
+    #[error("cannot use the key of accept tokens in {}", dir.display())]
+    TokenKey { dir: PathBuf, source: std::io::Error },
     #[error("cannot start a thread")]
     Thread { source: std::io::Error },
     #[error("the operating system gives no random bytes: {0}")]

@@ -13,8 +13,8 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::ServeError;
 use super::parts::Running;
+use super::{ServeError, token_key};
 use crate::answers::Answers;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -217,10 +217,13 @@ impl Shell<'_> {
         ports: ShellPorts,
     ) -> Result<oneshot::Receiver<()>, ServeError> {
         let policy = self.config.policy.apply(Policy::standard(self.partners.clone()));
+        let dir = &self.config.store.dir;
+        let token_key = token_key::load_or_keep(dir, random()?)
+            .map_err(|source| ServeError::TokenKey { dir: dir.clone(), source })?;
         let engine_config = EngineConfig {
             policy,
             boot_epoch: u32::from_le_bytes(random()?),
-            token_key: random()?,
+            token_key,
             hot_max: self.config.limits.hot_requests_max,
         };
         let engine = Engine::new(engine_config, self.clock.now());
