@@ -84,3 +84,9 @@ fn what_is_printed_has_no_password_and_parses_again() {
     assert!(!shown.contains("secret"), "{shown}");
     parse(&shown).unwrap();
 }
+
+#[test]
+fn the_configuration_of_the_readme_is_accepted() {
+    let config = parse(include_str!("../../../docs/local/broker.toml")).unwrap();
+    assert_eq!(config.payment_provider.as_str(), "simpay");
+}
