@@ -2,10 +2,15 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+
+/// Where stores are put unless told otherwise: a real disk path, not a memory file system.
+pub(crate) fn default_dir() -> PathBuf {
+    PathBuf::from("target/loadtest")
+}
 
 const BLOCK: [u8; 4096] = [0x5a; 4096];
 

@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -41,11 +40,6 @@ impl Passed {
     fn of(self, program: &str) -> impl Iterator<Item = OsString> {
         std::iter::once(OsString::from(program)).chain(self.arguments)
     }
-}
-
-/// Where stores are put unless told otherwise: a real disk path, not a memory file system.
-pub(crate) fn default_dir() -> PathBuf {
-    PathBuf::from("target/loadtest")
 }
 
 /// Runs the command line to its end.

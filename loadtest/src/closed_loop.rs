@@ -13,8 +13,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use crate::calibration::Fsync;
-use crate::cli::default_dir;
+use crate::calibration::{Fsync, default_dir};
 use run::Figures;
 
 #[derive(Debug, Clone, Parser)]

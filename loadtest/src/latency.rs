@@ -16,8 +16,7 @@ use schemas::subject::{self, PurchaseOperation};
 use schemas::{CustomerId, Isbn13, json};
 use tests::harness::{Cluster, Order, Program, Programs, Scenario};
 
-use crate::calibration::Fsync;
-use crate::cli::default_dir;
+use crate::calibration::{Fsync, default_dir};
 
 /// Words that turn this executable into the programs under measurement.
 pub(crate) const BROKER_ROLE: &str = "role-broker";
