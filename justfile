@@ -26,8 +26,11 @@ e2e *args:
     cargo test -p tests --test e2e {{ args }}
 
 # The speed figures, each beside a calibration of the machine it ran on.
-bench *args:
-    cargo bench --workspace {{ args }}
+bench:
+    cargo bench -p broker-core --bench engine
+    cargo bench -p broker --bench store
+    cargo run --release -p loadtest -- closed-loop
+    cargo run --release -p loadtest -- latency
 
 # Rewrites the golden files from what the code does now; review the diff before committing it.
 golden-accept:
