@@ -11,15 +11,19 @@ const LONG: Duration = Duration::from_millis(500);
 const SIZES: [usize; 2] = [4096, 65_536];
 
 /// Prints how long write + fdatasync takes in a sparse preallocated file, like fjall's journal.
-pub(crate) fn calibrate(dir: &Path) {
+/// Returns the mean for a group's size.
+pub(crate) fn calibrate(dir: &Path) -> Duration {
+    let mut mean = Duration::ZERO;
     for size in SIZES {
         let mut times = measure(&dir.join("calibration"), size);
         times.sort();
         let at = |permille: usize| times[(times.len() - 1) * permille / 1000].as_secs_f64() * 1e3;
         let rate = times.len() as f64 / times.iter().sum::<Duration>().as_secs_f64();
+        mean = Duration::from_secs_f64(1.0 / rate);
         let name = format!("fsync of {} KiB", size / 1024);
         println!("{name:<44}{rate:>11.0}{:>10.2}{:>10.2}", at(500), at(990));
     }
+    mean
 }
 
 fn measure(path: &Path, size: usize) -> Vec<Duration> {
