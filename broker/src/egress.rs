@@ -30,7 +30,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::Subscriber;
-use broker_core::batch::SourceStream;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::oneshot;
 
@@ -39,6 +38,7 @@ use crate::config::Limits;
 use crate::mailbox::Intake;
 use crate::nats::NatsError;
 use crate::nats::connect::{Connection, Epoch};
+use crate::positions::Positions;
 use crate::storage::Storage;
 use crate::store::Meta;
 use crate::wire::WireContext;
@@ -53,12 +53,16 @@ use window::Window;
 const OPEN_ROWS_MAX: usize = 8192;
 /// Longest time between two looks at what is due.
 const TURN_MAX: Duration = Duration::from_millis(250);
+/// Shortest: what is due and cannot leave (everything in flight) is not met by spinning.
+const PAUSE_MIN: Duration = Duration::from_millis(1);
 
 /// What egress needs of the rest.
 pub struct Egress {
     pub connection: Connection,
     pub storage: Arc<Storage>,
     pub intake: Intake,
+    /// How far ingress has read.
+    pub read: Positions,
     pub clock: Clock,
     pub context: WireContext,
     pub limits: Limits,
@@ -79,8 +83,8 @@ struct Task {
     window: Window<Prepared>,
     progress: Progress,
     replay: Option<Replay>,
-    /// Highest sequence of each source stream that was applied before this start.
-    applied: [u64; SourceStream::ALL.len()],
+    /// The clock was in doubt when it was last looked at; told once.
+    clock_in_doubt: bool,
     acks: Subscriber,
     /// Acks arrive on `<inbox>.<seq>`.
     inbox: String,
@@ -106,9 +110,9 @@ pub async fn run(with: Egress, feed: Feed, meta: &Meta, mut flush: Flush) -> Res
         epoch: Epoch::default(),
         feed,
         window,
-        progress: Progress::new(meta),
+        progress: Progress::new(meta, with.read.clone()),
         replay: None,
-        applied: meta.applied,
+        clock_in_doubt: false,
         acks,
         inbox,
         flushing: false,
@@ -143,13 +147,9 @@ impl Task {
 
     /// Until something arrives or becomes due.
     async fn wait(&mut self, flush: &mut Flush) {
-        let pause = self
-            .window
-            .next_due()
-            .map_or(TURN_MAX, |due| due.saturating_duration_since(Instant::now()))
-            .min(self.progress.pause(self.window.cursor()))
-            .clamp(Duration::from_millis(1), TURN_MAX);
         let connected = self.is_session_open();
+        // Without a connection nothing becomes due.
+        let pause = if connected { self.pause() } else { TURN_MAX };
         tokio::select! {
             biased;
             ack = self.acks.next() => if let Some(ack) = ack { self.take_ack(&ack) },
@@ -158,6 +158,14 @@ impl Task {
             _ = &mut flush.0, if !self.flushing => self.flushing = true,
             () = tokio::time::sleep(pause) => {}
         }
+    }
+
+    fn pause(&self) -> Duration {
+        self.window
+            .next_due()
+            .map_or(TURN_MAX, |due| due.saturating_duration_since(Instant::now()))
+            .min(self.progress.pause(self.window.cursor()))
+            .clamp(PAUSE_MIN, TURN_MAX)
     }
 
     fn take_acks(&mut self) {

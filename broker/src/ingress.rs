@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::mailbox::Intake;
 use crate::metrics;
 use crate::nats::{NatsError, streams};
+use crate::positions::Positions;
 use crate::storage::describe;
 use crate::waiters::{Delivery, Waiter, Waiters};
 
@@ -43,6 +44,7 @@ pub struct Ingress {
     pub waiters: Arc<Waiters>,
     pub decoder: Arc<Decoder>,
     pub give_up: GiveUp,
+    pub positions: Positions,
     /// Becomes true when no more messages are to be taken.
     pub stop: watch::Receiver<bool>,
 }
@@ -101,7 +103,7 @@ impl Ingress {
             match next {
                 Some(Ok(message)) => self.take(source, message, room).await,
                 Some(Err(error)) => {
-                    tracing::warn!(stream = source.name(), %error, "reading a stream broke off");
+                    tracing::info!(stream = source.name(), %error, "reading a stream starts anew");
                     return;
                 }
                 None => return,
@@ -116,6 +118,9 @@ impl Ingress {
             .info()
             .ok()
             .map(|info| StreamPosition { stream: source, sequence: info.stream_sequence });
+        if let Some(position) = position {
+            self.positions.note(position);
+        }
         match self.decoder.decode(&message.subject, &message.payload) {
             Ok(decoded) => {
                 let delivery = Delivery { message, source, permit };

@@ -30,6 +30,7 @@ pub mod mailbox;
 pub mod metrics;
 pub mod nats;
 pub mod ports;
+pub mod positions;
 pub mod questions;
 pub mod serve;
 pub mod service;

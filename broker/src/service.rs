@@ -16,6 +16,7 @@ use futures_util::StreamExt;
 use schemas::subject::{PurchaseOperation, parse_purchase, purchase_api_endpoint};
 use schemas::{CustomerId, RejectReason, problem::Problem};
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
 
 use crate::ingress::decode::Decoder;
 use crate::mailbox::Intake;
@@ -40,11 +41,15 @@ pub struct Calls {
     pub stop: watch::Receiver<bool>,
 }
 
-/// Registers the service and its endpoints; each endpoint has its own task from here on.
+/// Registers the service and its endpoints; each endpoint has its own task from here on, which
+/// ends with the service.
 ///
 /// # Errors
 /// The server refuses a subscription.
-pub async fn start(client: &Client, calls: &Calls) -> Result<Service, NatsError> {
+pub async fn start(
+    client: &Client,
+    calls: &Calls,
+) -> Result<(Service, Vec<JoinHandle<()>>), NatsError> {
     let failed = |source| NatsError::Service { source };
     let service = client
         .service_builder()
@@ -52,6 +57,7 @@ pub async fn start(client: &Client, calls: &Calls) -> Result<Service, NatsError>
         .start(NAME, env!("CARGO_PKG_VERSION"))
         .await
         .map_err(failed)?;
+    let mut tasks = Vec::new();
     for operation in PurchaseOperation::ALL {
         let endpoint = service
             .endpoint_builder()
@@ -59,10 +65,10 @@ pub async fn start(client: &Client, calls: &Calls) -> Result<Service, NatsError>
             .add(purchase_api_endpoint(operation))
             .await
             .map_err(failed)?;
-        tokio::spawn(calls.clone().run(operation, endpoint));
+        tasks.push(tokio::spawn(calls.clone().run(operation, endpoint)));
     }
     known_to_the_server(client).await;
-    Ok(service)
+    Ok((service, tasks))
 }
 
 /// Subscribing only queues the words. The server works through one connection in order: once it

@@ -49,6 +49,21 @@ pub fn judge(mark: Option<&StreamMark>, seen: &Seen) -> Finding {
     }
 }
 
+/// What happened to a stream that others write to; there is nothing of it in the outbox. `last` is
+/// its last sequence, `read` how far it was read before.
+pub fn judge_source(
+    mark: Option<&StreamMark>,
+    created_unix_ns: i128,
+    last: u64,
+    read: u64,
+) -> Option<&'static str> {
+    let mark = mark?;
+    if mark.created_unix_ns != created_unix_ns {
+        return Some("recreated");
+    }
+    (last < mark.sequence.max(read)).then_some("shorter")
+}
+
 /// Rows that are sent once more, to some streams only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replay {
@@ -113,6 +128,16 @@ mod tests {
         let reused = Seen { id_at_mark: Some("other".to_owned()), ..seen() };
         let lost = Finding::Lost { what: "renumbered", resume_after: 0 };
         assert_eq!(judge(Some(&mark()), &reused), lost);
+    }
+
+    #[test]
+    fn a_source_that_ends_before_what_was_read_has_lost_messages() {
+        let lost = |created, last, read| judge_source(Some(&mark()), created, last, read);
+        assert_eq!(lost(5, 50, 40), None);
+        assert_eq!(lost(5, 49, 40), Some("shorter"));
+        assert_eq!(lost(5, 55, 60), Some("shorter"));
+        assert_eq!(lost(6, 90, 0), Some("recreated"));
+        assert_eq!(judge_source(None, 5, 0, 0), None);
     }
 
     #[test]

@@ -5,12 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use broker_core::batch::SourceStream;
 use schemas::id::MessageId;
 use schemas::stream::{StreamSpec, all};
 use smol_str::SmolStr;
 use tokio::task::JoinHandle;
 
 use crate::crash;
+use crate::positions::Positions;
 use crate::storage::Storage;
 use crate::store::{Meta, OutboxProgress, OutboxSeq, StreamMark, WriterEnded};
 
@@ -22,17 +24,20 @@ pub struct Progress {
     marks: BTreeMap<&'static str, StreamMark>,
     /// Streams whose mark moved since the last write.
     moved: BTreeSet<&'static str>,
+    /// How far the source streams were read; their marks follow it whenever there is a write.
+    read: Positions,
     saved_cursor: u64,
     saved_at: Instant,
     saving: Option<JoinHandle<Result<(), WriterEnded>>>,
 }
 
 impl Progress {
-    pub fn new(meta: &Meta) -> Self {
+    pub fn new(meta: &Meta, read: Positions) -> Self {
         let known = |spec: StreamSpec| Some((spec.name, meta.stream(spec.name)?.clone()));
         Self {
             marks: all().into_iter().filter_map(known).collect(),
             moved: BTreeSet::new(),
+            read,
             saved_cursor: meta.outbox_sent.0,
             saved_at: Instant::now(),
             saving: None,
@@ -46,18 +51,42 @@ impl Progress {
     /// The stream as it was found at this connection. Its mark starts anew if it is another one
     /// or came back with a loss; what was known before is being sent again then.
     pub fn found(&mut self, stream: &'static str, created_unix_ns: i128, is_new: bool) {
-        if !is_new && self.marks.contains_key(stream) {
-            return;
+        if is_new || !self.marks.contains_key(stream) {
+            self.begin(stream, created_unix_ns, 0);
         }
+    }
+
+    /// The same for a stream that others write to, and its last sequence.
+    pub fn found_source(
+        &mut self,
+        source: SourceStream,
+        created_unix_ns: i128,
+        last: u64,
+        is_new: bool,
+    ) {
+        if is_new {
+            self.read.restart(source, last);
+        }
+        if is_new || !self.marks.contains_key(source.name()) {
+            self.begin(source.name(), created_unix_ns, last);
+        }
+    }
+
+    fn begin(&mut self, stream: &'static str, created_unix_ns: i128, sequence: u64) {
         let mark = StreamMark {
             stream: SmolStr::new_static(stream),
             created_unix_ns,
-            sequence: 0,
+            sequence,
             message_id: None,
             outbox: None,
         };
         self.marks.insert(stream, mark);
         self.moved.insert(stream);
+    }
+
+    /// How far a source stream was read in this life.
+    pub fn read_of(&self, source: SourceStream) -> u64 {
+        self.read.of(source)
     }
 
     /// The server has stored a row.
@@ -114,16 +143,29 @@ impl Progress {
     }
 
     fn take(&mut self, cursor: u64) -> OutboxProgress {
+        self.follow_sources();
         let moved = std::mem::take(&mut self.moved);
         self.saved_cursor = cursor;
         self.saved_at = Instant::now();
         let marks = moved.iter().filter_map(|stream| self.marks.get(stream).cloned()).collect();
         OutboxProgress { sent: Some(OutboxSeq(cursor)), marks }
     }
+
+    fn follow_sources(&mut self) {
+        for source in SourceStream::ALL {
+            let read = self.read.of(source);
+            let mark = self.marks.get_mut(source.name()).filter(|mark| mark.sequence < read);
+            if let Some(mark) = mark {
+                mark.sequence = read;
+                self.moved.insert(source.name());
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use broker_core::batch::StreamPosition;
     use schemas::stream::name::{PARTNER_COMMANDS, PURCHASE_EVENTS};
 
     use super::*;
@@ -131,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_the_furthest_ack_of_its_stream() {
-        let mut progress = Progress::new(&meta());
+        let mut progress = Progress::new(&meta(), Positions::default());
         progress.found(PARTNER_COMMANDS, 5, false);
         progress.acked(PARTNER_COMMANDS, 9, &id("b"), 2);
         progress.acked(PARTNER_COMMANDS, 8, &id("a"), 1);
@@ -142,7 +184,7 @@ mod tests {
 
     #[test]
     fn cursor_and_moved_marks_are_written_together_and_once() {
-        let mut progress = Progress::new(&meta());
+        let mut progress = Progress::new(&meta(), Positions::default());
         assert!(!progress.is_dirty(3));
         progress.found(PARTNER_COMMANDS, 5, false);
         progress.acked(PARTNER_COMMANDS, 9, &id("b"), 4);
@@ -155,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_was_lost_starts_with_a_fresh_mark() {
-        let mut progress = Progress::new(&meta());
+        let mut progress = Progress::new(&meta(), Positions::default());
         progress.found(PURCHASE_EVENTS, 5, false);
         progress.acked(PURCHASE_EVENTS, 9, &id("b"), 4);
         progress.found(PURCHASE_EVENTS, 5, false);
@@ -163,6 +205,24 @@ mod tests {
         progress.found(PURCHASE_EVENTS, 6, true);
         let mark = progress.mark(PURCHASE_EVENTS).unwrap();
         assert_eq!((mark.sequence, mark.created_unix_ns), (0, 6));
+    }
+
+    #[test]
+    fn marks_of_sources_follow_what_was_read_and_ride_along() {
+        let read = Positions::default();
+        let mut progress = Progress::new(&meta(), read.clone());
+        let source = SourceStream::PaymentReplies;
+        progress.found_source(source, 5, 7, false);
+        progress.take(3);
+        read.note(StreamPosition { stream: source, sequence: 9 });
+        assert!(!progress.is_dirty(3));
+        let written = progress.take(4);
+        assert_eq!(written.marks.iter().map(|mark| mark.sequence).collect::<Vec<_>>(), [9]);
+        progress.found_source(source, 6, 0, true);
+        assert_eq!(
+            (progress.read_of(source), progress.mark(source.name()).unwrap().sequence),
+            (0, 0)
+        );
     }
 
     fn id(text: &str) -> MessageId {

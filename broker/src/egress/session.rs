@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use async_nats::jetstream::stream::{Info, Stream};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{Info, RawMessageErrorKind, Stream};
 use broker_core::batch::SourceStream;
 use schemas::stream::name;
 
 use super::Task;
-use super::heal::{Finding, Replay, Seen, judge};
+use super::heal::{Finding, Replay, Seen, judge, judge_source};
 use crate::metrics;
 use crate::nats::connect::Epoch;
 use crate::nats::{NatsError, durability, headers, streams};
@@ -48,10 +49,26 @@ impl Task {
     async fn compare_streams(&mut self) -> Result<(), NatsError> {
         streams::ensure_all(&self.jetstream, &self.with.connection.client).await?;
         durability::announce(self.with.monitoring_url.as_deref()).await;
-        let mut lost = BTreeSet::new();
-        let mut resume_after = self.window.cursor();
+        // Everything is read before anything is concluded: a loss that was noticed and then
+        // forgotten because the next question failed would never be noticed again.
+        let mut found = Vec::new();
         for stream in TARGETS {
-            let (seen, finding) = self.compare(stream).await?;
+            found.push((stream, self.compare(stream).await?));
+        }
+        let mut sources = Vec::new();
+        for source in SourceStream::ALL {
+            sources.push((source, self.stream(source.name()).await?));
+        }
+        self.conclude(found);
+        self.look_at_sources(&sources);
+        Ok(())
+    }
+
+    fn conclude(&mut self, found: Vec<(&'static str, (Seen, Finding))>) {
+        let cursor = self.window.cursor();
+        let mut lost = BTreeSet::new();
+        let mut resume_after = cursor;
+        for (stream, (seen, finding)) in found {
             if let Finding::Lost { what, resume_after: row } = finding {
                 tracing::error!(stream, what, from = row, "a stream lost acknowledged messages");
                 metrics::stream_incident(stream, what);
@@ -63,12 +80,10 @@ impl Task {
             self.progress.found(stream, seen.created_unix_ns, is_new);
         }
         if !lost.is_empty() {
-            let cursor = self.window.cursor();
             let replay = Replay { settled: cursor, streams: lost };
             self.replay = Some(replay.merge(self.replay.take(), cursor));
             self.window.rewind(resume_after);
         }
-        self.look_at_sources().await
     }
 
     async fn compare(&self, stream: &'static str) -> Result<(Seen, Finding), NatsError> {
@@ -79,32 +94,27 @@ impl Task {
         let seen = Seen {
             created_unix_ns: info.created.unix_timestamp_nanos(),
             last_sequence: info.state.last_sequence,
-            id_at_mark: id_at(&handle, marked).await,
-            last_cursor: cursor_of_last(&handle, info).await,
+            id_at_mark: id_at(&handle, marked).await?,
+            last_cursor: cursor_of_last(&handle, info).await?,
         };
         let finding = judge(mark, &seen);
         Ok((seen, finding))
     }
 
     async fn stream(&self, stream: &'static str) -> Result<Stream, NatsError> {
-        self.jetstream.get_stream(stream).await.map_err(|source| NatsError::Stream {
-            doing: "reading the state of",
-            stream: stream.to_owned(),
-            source: Box::new(source),
-        })
+        let found = self.jetstream.get_stream(stream).await;
+        found.map_err(|source| unreadable(stream, source))
     }
 
     /// What others wrote cannot be written again by us; it can only be said that it is gone.
-    async fn look_at_sources(&mut self) -> Result<(), NatsError> {
-        for source in SourceStream::ALL {
-            let stream = source.name();
-            let info = self.stream(stream).await?.cached_info().clone();
+    fn look_at_sources(&mut self, sources: &[(SourceStream, Stream)]) {
+        for (source, handle) in sources {
+            let (stream, info) = (source.name(), handle.cached_info());
             let created = info.created.unix_timestamp_nanos();
-            let recreated =
-                self.progress.mark(stream).is_some_and(|mark| mark.created_unix_ns != created);
-            let shorter = info.state.last_sequence < self.applied[usize::from(source.number())];
-            if recreated || shorter {
-                let what = if recreated { "recreated" } else { "shorter" };
+            let last = info.state.last_sequence;
+            let read = self.progress.read_of(*source);
+            let lost = judge_source(self.progress.mark(stream), created, last, read);
+            if let Some(what) = lost {
                 tracing::error!(
                     stream,
                     what,
@@ -112,25 +122,38 @@ impl Task {
                 );
                 metrics::stream_incident(stream, what);
             }
-            self.progress.found(stream, created, recreated);
+            self.progress.found_source(*source, created, last, lost.is_some());
         }
-        Ok(())
     }
 }
 
 /// `Nats-Msg-Id` of the message at a sequence, if there is such a message.
-async fn id_at(stream: &Stream, sequence: u64) -> Option<String> {
-    if sequence == 0 {
-        return None;
-    }
-    let message = stream.get_raw_message(sequence).await.ok()?;
-    headers::message_id(&message.headers).map(str::to_owned)
+async fn id_at(stream: &Stream, sequence: u64) -> Result<Option<String>, NatsError> {
+    let message = message_at(stream, sequence).await?;
+    Ok(message.and_then(|message| headers::message_id(&message.headers).map(str::to_owned)))
 }
 
-async fn cursor_of_last(stream: &Stream, info: &Info) -> Option<u64> {
+async fn cursor_of_last(stream: &Stream, info: &Info) -> Result<Option<u64>, NatsError> {
     if info.state.messages == 0 {
-        return None;
+        return Ok(None);
     }
-    let message = stream.get_raw_message(info.state.last_sequence).await.ok()?;
-    headers::outbox_cursor(&message.headers)
+    let message = message_at(stream, info.state.last_sequence).await?;
+    Ok(message.and_then(|message| headers::outbox_cursor(&message.headers)))
+}
+
+/// No message is an answer, no answer is not: a loss must not hide behind a time-out.
+async fn message_at(stream: &Stream, sequence: u64) -> Result<Option<StreamMessage>, NatsError> {
+    if sequence == 0 {
+        return Ok(None);
+    }
+    match stream.get_raw_message(sequence).await {
+        Ok(message) => Ok(Some(message)),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(unreadable(&stream.cached_info().config.name, error)),
+    }
+}
+
+fn unreadable(stream: &str, source: impl std::error::Error + Send + Sync + 'static) -> NatsError {
+    let stream = stream.to_owned();
+    NatsError::Stream { doing: "reading the state of", stream, source: Box::new(source) }
 }

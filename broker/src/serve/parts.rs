@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_nats::service::Service;
+use futures_util::future::select_all;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -23,7 +24,7 @@ pub(super) struct Running {
     pub(super) answers: JoinHandle<()>,
     pub(super) egress: JoinHandle<()>,
     pub(super) flush: Option<oneshot::Sender<()>>,
-    /// Intake and questions: they end with the stop or with the engine.
+    /// Intake, calls, questions: they end with the stop or with the engine. Never empty.
     pub(super) others: Vec<JoinHandle<()>>,
     pub(super) service: Option<Service>,
 }
@@ -35,6 +36,7 @@ impl Running {
             _ = &mut self.engine => "the engine",
             _ = &mut self.answers => "the task that passes answers on",
             _ = &mut self.egress => "egress",
+            _ = select_all(&mut self.others) => "a task of the intake",
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::mailbox::{Intake, Mailbox, Results, mailbox};
 use crate::nats::connect::{Connection, connect};
 use crate::nats::streams;
 use crate::ports::ShellPorts;
+use crate::positions::Positions;
 use crate::questions::asked::Asked;
 use crate::questions::listen::{self, Listener};
 use crate::questions::send::{QUEUE_MESSAGES_MAX, Sender};
@@ -79,6 +80,7 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
         results,
         waiters: Arc::new(Waiters::default()),
         decoder,
+        positions: Positions::default(),
         stopped,
     };
     let running = shell.run(mailbox, feed, meta, stop, Arc::clone(&health), jetstream).await?;
@@ -154,6 +156,7 @@ struct Shell<'a> {
     results: Results,
     waiters: Arc<Waiters>,
     decoder: Arc<Decoder>,
+    positions: Positions,
     stopped: watch::Receiver<bool>,
 }
 
@@ -194,7 +197,8 @@ impl Shell<'_> {
         others.extend(self.start_ingress(jetstream, give_up));
         let tidying = housekeeping::run(self.connection.clone(), self.stopped.clone());
         others.push(tokio::spawn(tidying));
-        let service = service::start(&self.connection.client, &self.calls()).await?;
+        let (service, endpoints) = service::start(&self.connection.client, &self.calls()).await?;
+        others.extend(endpoints);
         Ok(Running {
             health,
             connection: self.connection,
@@ -258,6 +262,7 @@ impl Shell<'_> {
             connection: self.connection.clone(),
             storage: Arc::clone(&self.storage),
             intake: self.intake.clone(),
+            read: self.positions.clone(),
             clock: self.clock.clone(),
             context: WireContext {
                 incarnation: meta.incarnation,
@@ -309,6 +314,7 @@ impl Shell<'_> {
             waiters: Arc::clone(&self.waiters),
             decoder: Arc::clone(&self.decoder),
             give_up,
+            positions: self.positions.clone(),
             stop: self.stopped.clone(),
         };
         let run = |(source, spec)| tokio::spawn(ingress.clone().run(source, spec));

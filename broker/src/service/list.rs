@@ -44,7 +44,9 @@ fn page(
     list: &ListPurchases,
 ) -> Result<ListReply, StoreError> {
     let wanted = usize::from(list.limit.unwrap_or(PAGE_DEFAULT));
-    let ids = reader.ids(&Listing::Customer(customer), list.after, SCAN_MAX)?;
+    // One more than the page shows whether there is a next one.
+    let scan = if list.status.is_some() { SCAN_MAX } else { wanted + 1 };
+    let ids = reader.ids(&Listing::Customer(customer), list.after, scan)?;
     let mut requests = Vec::new();
     let mut last: Option<RequestId> = None;
     for id in &ids {
@@ -58,6 +60,6 @@ fn page(
             requests.push(view::view(&stored.request));
         }
     }
-    let more = ids.len() == SCAN_MAX;
+    let more = ids.len() == scan;
     Ok(ListReply::Page { requests, next: last.filter(|_| more) })
 }
