@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
 
 use broker::crash::{self, CrashPoint};
+use partner_sim::profile::ProfileName::NoReservation;
+use schemas::event::NotificationOutcome::Ordered;
+use tests::harness::{Order, book, now, wait};
 
 use crate::load::{Load, load_world};
-use crate::stage::{SETTLED, Stage, prepare};
+use crate::stage::{SETTLED, SOON, Stage, flat, prepare, world};
 
 /// Requests of the load that is at work while the broker dies twice.
 const REQUESTS: u32 = 12;
@@ -47,6 +50,35 @@ fn every_crash_point_of_the_broker_is_tested_here() {
         points.iter().map(|point| point.name()).collect()
     };
     assert_eq!(names(crash::ALL), names(TESTED));
+}
+
+/// Rows of one purchase that are published before the order is confirmed, the order among them.
+const PUBLISHES_UP_TO_THE_ORDER: std::ops::RangeInclusive<u32> = 2..=5;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_lapsed_in_the_outbox_is_not_sent_and_the_book_is_bought_all_the_same() {
+    let isbn = book(9101);
+    let scenario = world("lapsed order", 151)
+        .partner("walk-in", NoReservation)
+        .price_everywhere(isbn, flat(700));
+    let mut stage = prepare(scenario).await;
+    let ann = stage.requester("ann");
+    for nth in PUBLISHES_UP_TO_THE_ORDER {
+        let point = crash::EGRESS_BEFORE_PUBLISH.name();
+        stage.broker.arm(&format!("{point}:{nth}"));
+        stage.broker.start().await.unwrap();
+        let create = Order::of(isbn).build();
+        ann.publish_create(&create).await.unwrap();
+        stage.broker.wait_for_crash(SETTLED).await.unwrap();
+        let lapsed = now().saturating_add(stage.broker.config().policy.place_window_ms.unwrap());
+        let what = format!("whatever was decided before publish {nth} has lapsed");
+        wait::until(what, SOON, async || Ok((now() > lapsed).then_some(()))).await.unwrap();
+        stage.broker.start().await.unwrap();
+        stage.told(create.request_id, Ordered).await;
+        stage.broker.terminate().await.unwrap();
+    }
+    stage.broker.start().await.unwrap();
+    stage.judge().await;
 }
 
 async fn recovers_from(point: CrashPoint, nth: u32) {

@@ -1,14 +1,15 @@
 //! The broker killed, stopped and doubled.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use partner_sim::profile::ProfileName::{Calm, Instant};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use schemas::event::NotificationOutcome;
 use tests::harness::{Order, Process, Program, book, now, wait};
 
 use crate::load::{Load, load_world, under_load};
-use crate::stage::{SOON, Stage, flat, prepare, start, world};
+use crate::stage::{SOON, Stage, accepted, asks_about, flat, prepare, start, world};
 
 const ROUNDS: u32 = 20;
 /// A broker is killed after at most so many more messages on the wire: anywhere between its first
@@ -43,11 +44,32 @@ async fn twenty_kills_at_random_moments_lose_nothing_and_buy_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_was_running_at_the_kill_is_run_again() {
+    let isbn = book(1002);
+    let slow = toml::toml! {
+        response_ms = 2500
+        quotes = { latency = { p50_ms = 1500, p99_ms = 1500 } }
+    };
+    let scenario = world("killed search", 106)
+        .partner_with("slow", Calm, slow)
+        .price_everywhere(isbn, flat(900));
+    let mut stage = start(scenario).await;
+    let create = Order::of(isbn).build();
+    accepted(stage.requester("ann").create(&create).await.unwrap());
+    stage.heard("the store is asked", |seen| asks_about(seen, isbn)).await;
+    stage.broker.kill_9().unwrap();
+    stage.broker.start().await.unwrap();
+    stage.told(create.request_id, NotificationOutcome::Ordered).await;
+    let asked = stage.tap.heard().iter().filter(|seen| asks_about(seen, isbn)).count();
+    assert!(asked >= 2, "{asked} questions");
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn requests_that_expire_while_the_broker_is_down_are_all_told_so() {
     let isbn = book(1001);
-    let scenario = world("expired while down", 102)
-        .partners(partner_sim::profile::ProfileName::Instant, 3)
-        .price_everywhere(isbn, flat(2500));
+    let scenario =
+        world("expired while down", 102).partners(Instant, 3).price_everywhere(isbn, flat(2500));
     let mut stage = start(scenario).await;
     let ann = stage.requester("ann");
     let soon = Duration::from_secs(3);
@@ -80,7 +102,7 @@ async fn a_graceful_stop_is_quick_and_loses_nothing() {
     let load = under_load(&mut stage, async |stage| {
         for _ in 0..3 {
             traffic(stage, 60).await;
-            let asked = Instant::now();
+            let asked = std::time::Instant::now();
             let status = stage.broker.terminate().await.unwrap();
             assert!(status.success(), "{status}\n{}", stage.broker.process.log_tail());
             assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}", asked.elapsed());

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use partner_sim::profile::ProfileName::{Calm, NoReservation};
-use schemas::purchase::{CancelPurchase, CreatePurchase, PurchaseStatus};
+use schemas::purchase::{CancelPurchase, CommandReply, CreatePurchase, PurchaseStatus};
 use schemas::subject::PurchaseOperation;
 use schemas::{CommandId, Isbn13, RequestId};
 use tests::auditor::{Command, Evidence};
@@ -36,9 +36,12 @@ fn sold_out() -> Isbn13 {
 
 /// Four honest stores with latency, one of which holds no stock, and three books.
 pub(crate) fn load_world(test: &str, seed: u64) -> Scenario {
-    world(test, seed)
-        .partners(Calm, 3)
-        .partner("walk-in", NoReservation)
+    honest_books(world(test, seed).partners(Calm, 3).partner("walk-in", NoReservation))
+}
+
+/// The three books of the load, the same at every store.
+pub(crate) fn honest_books(scenario: Scenario) -> Scenario {
+    scenario
         .price_everywhere(affordable(), flat(PRICE))
         .stock_everywhere(affordable(), 100_000)
         .price_everywhere(too_dear(), flat(5 * PRICE))
@@ -154,7 +157,10 @@ impl Load {
         let what = format!("the micro service answers to {}", create.request_id);
         let reply = wait::until(what, SETTLED, async || {
             let asked = tokio::time::timeout(PATIENCE, self.customer.create(create)).await;
-            Ok(asked.ok().and_then(Result::ok))
+            // "Shutting down" and the like: the next broker may answer otherwise.
+            let later =
+                |reply: &CommandReply| matches!(reply, CommandReply::Rejected(p) if p.retryable);
+            Ok(asked.ok().and_then(Result::ok).filter(|reply| !later(reply)))
         });
         crate::stage::accepted(reply.await.unwrap());
     }

@@ -20,6 +20,7 @@ mod misbehaving;
 mod paying;
 mod refused_starts;
 mod stage;
+mod storm;
 mod surfaces;
 mod titles;
 mod unknown;
