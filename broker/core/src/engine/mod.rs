@@ -12,6 +12,7 @@
 
 mod asking;
 mod commit;
+mod concluding;
 mod decide;
 mod hot;
 pub mod input;

@@ -1,0 +1,106 @@
+//! The end of a sweep: what its offers amount to, and the receipt that says why.
+
+use schemas::RequestId;
+
+use super::Engine;
+use super::hot::{Presence, Task};
+use super::output::{Fact, Output};
+use crate::effect::AcceptToken;
+use crate::event::{Conclusion, Event, Finding};
+use crate::quote::Quote;
+use crate::receipt::{Receipt, Verdict};
+
+impl Engine {
+    /// Ends the sweep when the strategy has seen enough and nothing else is being decided. After
+    /// a commit this runs again, under the terms of that commit.
+    pub(super) fn conclude_if_over(&mut self, request: RequestId) {
+        let Some(hot) = self.hot.get_mut(&request) else { return };
+        if hot.committing.is_some() || !hot.queue.is_empty() {
+            return;
+        }
+        let (Some(sweep), Presence::Present(record)) = (&hot.sweep, &hot.presence) else {
+            return;
+        };
+        if !sweep.is_over(&record.terms, self.now, &self.config.policy) {
+            return;
+        }
+        let (event, receipt) = self.conclude(request);
+        self.drop_sweep(request);
+        let task = Task::Sweep { event, receipt: Some(Box::new(receipt)) };
+        self.enqueue(request, None, None, task);
+    }
+
+    fn conclude(&mut self, request: RequestId) -> (Event, Receipt) {
+        let hot = self.hot.get_mut(&request).expect("a concluding sweep is hot");
+        let Presence::Present(record) = &hot.presence else {
+            unreachable!("a sweep runs only for a present request")
+        };
+        let sweep = hot.sweep.as_mut().expect("a concluding sweep runs");
+        let mut quotes = std::mem::take(&mut sweep.offers);
+        let max = record.terms.max_total;
+        let buyable = |quote: &Quote| quote.valid_until > self.now && quote.is_affordable(max);
+        let let_down = |quote: &Quote| record.let_down_by() == Some(&quote.partner);
+        // The winner first: what cannot be bought, however cheap, comes after what can.
+        let choice = |quote: &Quote| (!buyable(quote), buyable(quote) && let_down(quote));
+        quotes.sort_by(|a, b| (choice(a), a.rank()).cmp(&(choice(b), b.rank())));
+        let policy = &self.config.policy;
+        let (asked, answered) = (sweep.eligible(), sweep.answered());
+        let enough = answered * 1000 >= asked * usize::from(policy.min_coverage_permille);
+        let affordable: Vec<_> = quotes
+            .iter()
+            .filter(|quote| buyable(quote))
+            .take(usize::from(policy.attempts_max))
+            .cloned()
+            .collect();
+        // A price that lapsed meanwhile is none; without a complete one it is stock all the same.
+        let best = quotes.iter().find(|quote| quote.valid_until > self.now).cloned();
+        let (finding, verdict) = match best {
+            Some(_) if !affordable.is_empty() => (Finding::Affordable(affordable), Verdict::Buy),
+            Some(best) => {
+                let token = accept_token(&self.config.token_key, request, &best);
+                (Finding::TooDear { best, token: token.into() }, Verdict::TooDear)
+            }
+            None if asked > 0 && enough && quotes.is_empty() => {
+                (Finding::NoStock, Verdict::NoStock)
+            }
+            None => (Finding::NoAnswer, Verdict::NoAnswer),
+        };
+        let receipt = Receipt {
+            sweep: sweep.number,
+            decided_at: self.now,
+            strategy: record.terms.strategy,
+            max_total: max,
+            asked: u16::try_from(asked).unwrap_or(u16::MAX),
+            answered: u16::try_from(answered).unwrap_or(u16::MAX),
+            directory: policy.partners.version(),
+            verdict,
+            quotes,
+        };
+        let fact = Fact::SweepClosed {
+            request,
+            took_ms: self.now.since(sweep.started).as_ms(),
+            answered,
+            asked,
+        };
+        let conclusion = Conclusion { sweep: sweep.number, finding };
+        self.outputs.push_back(Output::Observe(fact));
+        (Event::SweepClosed(conclusion), receipt)
+    }
+}
+
+/// Unguessable without the key, and the same as long as the same store offers the book to this
+/// request at the same total: an unchanged price found by the next sweep is not told again, so the
+/// token that was told must stay good for it.
+fn accept_token(key: &[u8; 32], request: RequestId, offer: &Quote) -> AcceptToken {
+    let partner = offer.partner.as_str();
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(request.as_bytes());
+    hasher.update(&[u8::try_from(partner.len()).expect("ids are short")]);
+    hasher.update(partner.as_bytes());
+    hasher.update(offer.currency.as_bytes());
+    let total = offer.worst_total().map_or(u64::MAX, |total| total.minor());
+    hasher.update(&total.to_be_bytes());
+    let mut token = [0u8; 16];
+    token.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    AcceptToken(token)
+}
