@@ -1,7 +1,7 @@
 //! The whole broker over a real nats-server: what one customer waits, with nobody else around.
 //!
 //! Bookstores and payment provider answer at once, so what remains is the broker, its store and
-//! some thirteen synced JetStream messages. Beside it: one such message alone.
+//! some fourteen synced JetStream messages. Beside it: one such message alone.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
