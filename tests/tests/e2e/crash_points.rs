@@ -6,7 +6,10 @@ use std::os::unix::process::ExitStatusExt;
 
 use broker::crash::{self, CrashPoint};
 use partner_sim::profile::ProfileName::NoReservation;
+use schemas::Timestamp;
 use schemas::event::NotificationOutcome::Ordered;
+use schemas::subject::{parse_partner_command, parse_payment_command};
+use tests::auditor::Seen;
 use tests::harness::{Order, book, now, wait};
 
 use crate::load::{Load, load_world};
@@ -63,6 +66,7 @@ async fn an_order_that_lapsed_in_the_outbox_is_not_sent_and_the_book_is_bought_a
         .price_everywhere(isbn, flat(700));
     let mut stage = prepare(scenario).await;
     let ann = stage.requester("ann");
+    let mut lapsed_operations = BTreeSet::new();
     for nth in PUBLISHES_UP_TO_THE_ORDER {
         let point = crash::EGRESS_BEFORE_PUBLISH.name();
         stage.broker.arm(&format!("{point}:{nth}"));
@@ -75,10 +79,35 @@ async fn an_order_that_lapsed_in_the_outbox_is_not_sent_and_the_book_is_bought_a
         wait::until(what, SOON, async || Ok((now() > lapsed).then_some(()))).await.unwrap();
         stage.broker.start().await.unwrap();
         stage.told(create.request_id, Ordered).await;
+        lapsed_operations.extend(lapsed_by_now(&stage).await);
         stage.broker.terminate().await.unwrap();
     }
+    for operation in ["authorize", "place"] {
+        let says = |line: &String| line.contains(&format!("operation=\"{operation}\""));
+        assert!(lapsed_operations.iter().any(says), "{operation}: {lapsed_operations:?}");
+    }
     stage.broker.start().await.unwrap();
-    stage.judge().await;
+    let evidence = stage.judge().await;
+    let late: Vec<&Seen> = evidence.messages.iter().filter(|seen| was_sent_late(seen)).collect();
+    assert!(late.is_empty(), "{late:?}");
+}
+
+/// What the running broker did not send because its time had passed.
+async fn lapsed_by_now(stage: &Stage) -> Vec<String> {
+    let (_, page) = stage.broker.page("/metrics").await.unwrap();
+    let lapsed = page.lines().filter(|line| line.starts_with("broker_outbox_lapsed_total{"));
+    lapsed.map(str::to_owned).collect()
+}
+
+/// A command that was stored after the instant it carries.
+fn was_sent_late(seen: &Seen) -> bool {
+    let to_partner = parse_partner_command(&seen.subject).is_some();
+    if !to_partner && parse_payment_command(&seen.subject).is_none() {
+        return false;
+    }
+    let body: serde_json::Value = serde_json::from_slice(&seen.body).unwrap();
+    let not_after = body.get("not_after").cloned();
+    not_after.is_some_and(|at| serde_json::from_value::<Timestamp>(at).unwrap() < seen.at)
 }
 
 async fn recovers_from(point: CrashPoint, nth: u32) {
