@@ -41,13 +41,14 @@ pub use timers::WakeReason;
 /// Tasks that may wait for one request; more are turned away as `overloaded`.
 pub const QUEUE_PER_REQUEST_MAX: usize = 256;
 
-/// What the shell decides once per start of the process.
+/// What the shell decides before the engine starts.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
     pub policy: Policy,
     /// Different at every start, so that answers to an earlier life's questions are recognised.
     pub boot_epoch: u32,
-    /// Secret random bytes; accept tokens are a keyed hash of (request, partner, total) under it.
+    /// Secret random bytes, the same at every start; accept tokens are a keyed hash of (request,
+    /// partner, total) under it.
     pub token_key: [u8; 32],
     /// Requests held in memory; creates beyond it are refused as `overloaded`.
     pub hot_max: usize,
