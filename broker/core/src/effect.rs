@@ -32,7 +32,7 @@ pub enum Effect {
 }
 
 /// Commands to a partner. Keys follow from (operation, request, attempt): see [`crate::keys`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PartnerCommand {
     Reserve {
         quote_id: QuoteId,
@@ -58,7 +58,7 @@ pub enum PartnerCommand {
 }
 
 /// Commands to the payment provider.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PaymentCommand {
     Authorize { amount: Money, token: PaymentToken, not_after: Timestamp },
     Capture { amount: Money },
@@ -68,7 +68,7 @@ pub enum PaymentCommand {
 }
 
 /// Lifecycle events; the last token of `purchase.event.<customer>.<request>.<event>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EventKind {
     Created,
     Updated,
@@ -122,7 +122,7 @@ impl EventKind {
 }
 
 /// What a customer is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Outcome {
     Ordered,
     Quoted,
@@ -161,7 +161,7 @@ impl Outcome {
 }
 
 /// 128 unguessable bits that let their holder buy one quote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AcceptToken(pub [u8; 16]);
 
 /// Rows of one lane of one request are first published in order; lanes do not wait for each

@@ -12,7 +12,7 @@ use crate::request::Version;
 use crate::timer::TimerKind;
 
 /// An input to [`crate::transition::transition`]. Stored whole in the audit log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Event {
     /// The request may start searching.
     Admitted,
@@ -38,13 +38,13 @@ pub enum Event {
 }
 
 /// What a finished sweep says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Conclusion {
     pub sweep: u32,
     pub finding: Finding,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Finding {
     /// At least one affordable quote; best first, at most as many as attempts are allowed.
     Affordable(Vec<Quote>),
@@ -58,7 +58,7 @@ pub enum Finding {
 
 /// An accept token on its way to the customer. Only its digest is kept at rest: an event read back
 /// from the audit log has no secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct OfferToken {
     pub digest: Digest,
     pub secret: Option<AcceptToken>,
@@ -71,7 +71,7 @@ impl From<AcceptToken> for OfferToken {
 }
 
 /// Absent fields stay as they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Update {
     pub command: CommandId,
     pub if_version: Option<u64>,
@@ -81,7 +81,7 @@ pub struct Update {
 }
 
 /// A partner's word on one attempt: an answer to a command, or a notice (no operation asked).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PartnerAnswer {
     pub partner: PartnerId,
     pub attempt: u8,
@@ -93,7 +93,7 @@ pub struct PartnerAnswer {
     pub outcome: PartnerOutcome,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PartnerOutcome {
     Reserved { id: ReservationId, valid_until: Timestamp },
     Released,
@@ -103,14 +103,14 @@ pub enum PartnerOutcome {
     Refused { reason: Text<200>, final_for_key: bool },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PaymentAnswer {
     pub attempt: u8,
     pub operation: PaymentOperation,
     pub outcome: PaymentOutcome,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PaymentOutcome {
     Authorized { amount: Money, valid_until: Timestamp },
     Declined,
@@ -123,7 +123,7 @@ pub enum PaymentOutcome {
 }
 
 /// Commands that carry `not_after`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum LapsedOperation {
     Reserve,
     Authorize,

@@ -4,7 +4,7 @@ use schemas::id::QuoteId;
 use schemas::{Condition, Currency, Money, PartnerId, Timestamp};
 
 /// One part of the landed cost, minor units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cost {
     Exact(u64),
     /// The final figure is never above this.
@@ -23,7 +23,7 @@ impl Cost {
 }
 
 /// An offer for the whole quantity, in one currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Quote {
     pub partner: PartnerId,
     pub quote_id: QuoteId,

@@ -18,7 +18,7 @@ use crate::timer::Timers;
 pub struct Version(pub u64);
 
 /// What the customer asked for; written once.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Submission {
     pub id: RequestId,
     pub customer: CustomerId,
@@ -37,7 +37,7 @@ pub struct Submission {
 }
 
 /// The part of the order that updates may change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Terms {
     pub max_total: Money,
     pub expires_at: Timestamp,
@@ -45,7 +45,7 @@ pub struct Terms {
 }
 
 /// The head: small, rewritten by every transition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PurchaseRequest {
     pub submission: Arc<Submission>,
     pub version: Version,
@@ -81,7 +81,7 @@ pub struct PurchaseRequest {
 ///       T5/T6  ▼  │T9 └───────┘           ▼
 ///      quoted / out_of_stock        failed / canceled / expired
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Status {
     Pending,
     Searching,
@@ -95,7 +95,7 @@ pub enum Status {
 }
 
 /// The offer that an accept_quote token names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Offered {
     pub quote: Quote,
     /// Digest of the token; the token itself is only in the notification.
@@ -103,7 +103,7 @@ pub struct Offered {
 }
 
 /// One attempt: the saga reserve → authorise → place → capture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Checkout {
     /// From 1; part of every key of this attempt.
     pub attempt: u8,
@@ -119,7 +119,7 @@ pub struct Checkout {
 }
 
 /// Where the saga stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Step {
     Reserving {
         not_after: Timestamp,
@@ -146,7 +146,7 @@ pub enum Step {
 }
 
 /// A placement without an answer, and how far we are in finding out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Unknown {
     pub since: Timestamp,
     /// Look-ups (or copies of the order) sent so far.
@@ -160,20 +160,20 @@ pub struct Unknown {
     pub fencing: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reservation {
     pub id: ReservationId,
     pub valid_until: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Authorization {
     pub amount: Money,
     pub valid_until: Timestamp,
 }
 
 /// What we promised ourselves before sending the order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PlacementIntent {
     /// Version of the request whose limit this order obeys.
     pub version: Version,
@@ -181,14 +181,14 @@ pub struct PlacementIntent {
     pub not_after: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PlacedOrder {
     pub order_id: OrderId,
     pub total: Money,
 }
 
 /// One compensation: durable, retried until its answer proves it done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Undo {
     pub kind: UndoKind,
     pub attempt: u8,
@@ -200,7 +200,7 @@ pub struct Undo {
     pub lapses_at: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UndoKind {
     CancelOrder,
     Void,
@@ -209,7 +209,7 @@ pub enum UndoKind {
 }
 
 /// Something a human should look at. The request goes on being resolved meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Incident {
     /// No proof about an order within the time for machines.
     PlacementUnknown,

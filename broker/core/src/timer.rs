@@ -41,7 +41,7 @@ impl TimerKind {
 }
 
 /// The timers of one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Timers([Option<Timestamp>; TimerKind::ALL.len()]);
 
 impl Timers {
