@@ -4,3 +4,4 @@ pub mod auditor;
 pub mod demo;
 pub mod harness;
 pub mod nats_server;
+pub mod sim;

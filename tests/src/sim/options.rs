@@ -1,0 +1,108 @@
+//! What one run is made of, drawn anew for each: some faults are off, some are rare, some extreme
+//! (swarm testing). Everything drawn is printed with a failure.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use partner_sim::profile::ProfileName;
+
+use super::choices::{Choices, Lane};
+use super::fault::Fault;
+
+/// Thousandths, how likely each opportunity is used.
+pub type Permille = u32;
+
+/// Everything about a run that does not change while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Purchase requests.
+    pub requests: u32,
+    /// Bookstores, by character; ids are `<profile>-<n>`.
+    pub partners: Vec<ProfileName>,
+    /// Requests come within this time, milliseconds.
+    pub arrival_span_ms: u32,
+    /// How long faults strike, milliseconds; after it the world is healed.
+    pub chaos_ms: u32,
+    /// Longest delay of a message between any two, milliseconds; 1 without [`Fault::Delayed`].
+    pub network_delay_max_ms: u32,
+    /// How often each fault strikes; what is not listed never does.
+    pub faults: BTreeMap<Fault, Permille>,
+    /// The seed of bookstores and provider.
+    pub parties_seed: u64,
+    /// The provider makes sure that a voided key can never be authorised.
+    pub provider_fences: bool,
+    /// Provider troubles (declined, lost, failed, slow), each strikes this often.
+    pub provider_trouble: Permille,
+}
+
+/// How strong a fault is, from never to nearly always; the tamest first.
+const STRENGTHS: [Permille; 6] = [0, 0, 5, 30, 150, 600];
+
+impl Options {
+    pub fn draw(choices: &mut Choices) -> Self {
+        let lane = Lane::Options;
+        let requests = *choices.pick(lane, &[1, 2, 3, 5, 8, 20]);
+        let count = *choices.pick(lane, &[2, 1, 3, 5, 10, 10]);
+        let partners = (0..count).map(|_| draw_profile(choices)).collect();
+        let arrival_span_ms = *choices.pick(lane, &[1, 1_000, 10_000, 60_000]);
+        let chaos_ms = *choices.pick(lane, &[5_000, 30_000, 120_000, 900_000]);
+        // Half of the runs know only a few faults: rare combinations show themselves there.
+        let few = choices.strikes(lane, 500);
+        let mut faults = BTreeMap::new();
+        for fault in Fault::ALL {
+            let strength = if few && !choices.strikes(lane, 150) {
+                0
+            } else {
+                *choices.pick(lane, &STRENGTHS)
+            };
+            if strength > 0 {
+                faults.insert(*fault, strength);
+            }
+        }
+        let network_delay_max_ms = if faults.contains_key(&Fault::Delayed) {
+            *choices.pick(lane, &[5, 50, 500, 5_000, 40_000])
+        } else {
+            1
+        };
+        Self {
+            requests,
+            partners,
+            arrival_span_ms,
+            chaos_ms,
+            network_delay_max_ms,
+            faults,
+            parties_seed: u64::from(choices.below(lane, u32::MAX)),
+            provider_fences: !choices.strikes(lane, 200),
+            provider_trouble: *choices.pick(lane, &[0, 0, 20, 200]),
+        }
+    }
+
+    /// How often `fault` strikes.
+    pub fn rate(&self, fault: Fault) -> Permille {
+        self.faults.get(&fault).copied().unwrap_or(0)
+    }
+}
+
+fn draw_profile(choices: &mut Choices) -> ProfileName {
+    if choices.strikes(Lane::Options, 500) {
+        *choices.pick(Lane::Options, &ProfileName::ALL)
+    } else {
+        ProfileName::Calm
+    }
+}
+
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} requests within {} ms at", self.requests, self.arrival_span_ms)?;
+        for partner in &self.partners {
+            write!(f, " {}", partner.label())?;
+        }
+        write!(f, "; {} ms of", self.chaos_ms)?;
+        for (fault, permille) in &self.faults {
+            write!(f, " {}={permille}", fault.label())?;
+        }
+        write!(f, "; delays to {} ms; ", self.network_delay_max_ms)?;
+        let fences = if self.provider_fences { "fences" } else { "does not fence" };
+        write!(f, "the provider {fences}, trouble={}", self.provider_trouble)
+    }
+}
