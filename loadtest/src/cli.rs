@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{closed_loop, latency};
+use crate::{closed_loop, latency, recovery};
 
 #[derive(Debug, Parser)]
 #[command(name = "loadtest", about = "Measures the broker, beside a calibration of the machine")]
@@ -20,6 +20,8 @@ enum Command {
     ClosedLoop(closed_loop::Args),
     /// The whole broker over a real nats-server, one request in flight.
     Latency(latency::Args),
+    /// Kills of the broker with many requests open: time until it is there again.
+    Recovery(recovery::Args),
     /// This executable as the broker under measurement.
     #[command(hide = true, name = latency::BROKER_ROLE)]
     Broker(Passed),
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::ClosedLoop(args) => closed_loop::run(&args),
         Command::Latency(args) => latency::run(&args),
+        Command::Recovery(args) => recovery::run(&args),
         Command::Broker(passed) => return broker::cli::main_from(passed.of("broker")),
         Command::PartnerSim(passed) => return partner_sim::cli::run_from(passed.of("partner-sim")),
     };

@@ -84,7 +84,7 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
 }
 
 /// One request from publish to the customer's ear.
-async fn buy(client: &Client, isbn: Isbn13) -> anyhow::Result<Duration> {
+pub(crate) async fn buy(client: &Client, isbn: Isbn13) -> anyhow::Result<Duration> {
     let customer = CustomerId::parse("latency")?;
     let order = Order::of(isbn).build();
     let mut heard = client.subscribe(subject::notification(&customer, "*")).await?;
@@ -123,11 +123,11 @@ async fn publish_alone(client: &Client, times: usize) -> anyhow::Result<Duration
     Ok(percentiles(&mut took)[0])
 }
 
-fn percentiles(took: &mut [Duration]) -> [Duration; 3] {
+pub(crate) fn percentiles(took: &mut [Duration]) -> [Duration; 3] {
     took.sort();
     [500, 900, 990].map(|permille| took[(took.len() - 1) * permille / 1000])
 }
 
-fn ms(duration: Duration) -> f64 {
+pub(crate) fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }

@@ -1,0 +1,148 @@
+//! How long a killed broker takes to be there again, with many requests open.
+//!
+//! Most of them watch for a book that nobody has; some have an order out whose fate is unknown,
+//! with a bookstore that says nothing. Then the broker is killed and started again, round after
+//! round: until it is ready, and until it has bought a book for somebody new.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use async_nats::jetstream;
+use clap::Parser;
+use futures_util::{TryStreamExt, stream};
+use partner_sim::profile::ProfileName;
+use schemas::purchase::CreatePurchase;
+use schemas::subject::{self, PurchaseOperation};
+use schemas::{CustomerId, DurationMs, Isbn13, json};
+use tests::harness::{Cluster, Order, Program, Programs, Scenario, wait};
+
+use crate::calibration::{Fsync, default_dir};
+use crate::latency::{BROKER_ROLE, PARTNER_SIM_ROLE, buy, ms, percentiles};
+
+const SEED: u64 = 7;
+/// Publishes that wait for their acknowledgement at once while the store is filled.
+const PUBLISHES_MAX: usize = 256;
+const FILLED_WITHIN: Duration = Duration::from_secs(900);
+/// Longer than the run: nobody's deadline comes up.
+const EXPIRES_IN: Duration = Duration::from_secs(24 * 3600);
+/// One in so many open requests has an order of unknown fate.
+const UNKNOWN_EVERY: usize = 10;
+
+#[derive(Debug, Clone, Parser)]
+pub struct Args {
+    /// Open purchase requests.
+    #[arg(long, default_value_t = 100_000)]
+    open: usize,
+    /// How often the broker is killed.
+    #[arg(long, default_value_t = 20)]
+    kills: usize,
+    /// Directory for everything the run writes; must be on the disk to be measured.
+    #[arg(long, default_value_os_t = default_dir())]
+    dir: PathBuf,
+}
+
+/// Three books: one nobody has, one whose order vanishes, one that can be bought.
+struct Books {
+    nowhere: Isbn13,
+    vanishing: Isbn13,
+    plain: Isbn13,
+}
+
+/// Starts everything, fills, kills, prints, stops everything.
+pub fn run(args: &Args) -> anyhow::Result<()> {
+    std::fs::create_dir_all(&args.dir)?;
+    tokio::runtime::Runtime::new()?.block_on(measure(args))
+}
+
+async fn measure(args: &Args) -> anyhow::Result<()> {
+    let disk = Fsync::measure(&args.dir, Duration::from_millis(500))?;
+    let home = tempfile::tempdir_in(&args.dir)?;
+    let books = Books {
+        nowhere: Isbn13::parse("9780306406157")?,
+        vanishing: Isbn13::parse("9780804429573")?,
+        plain: Isbn13::parse("9781861972712")?,
+    };
+    let this = std::env::current_exe().context("finding this executable")?;
+    let programs = Programs {
+        broker: Program::new(&this).role(BROKER_ROLE),
+        partner_sim: Program::new(&this).role(PARTNER_SIM_ROLE),
+    };
+    let keep = Some(home.path().to_owned());
+    let mut cluster = Cluster::prepare(programs, scenario(&books), keep).await?;
+    cluster.broker.start().await?;
+    let filling = Instant::now();
+    fill(&cluster, args.open, &books).await?;
+    println!("{} requests open after {:.0} s", args.open, filling.elapsed().as_secs_f64());
+    let (mut ready, mut bought) = (Vec::new(), Vec::new());
+    let client = cluster.client().clone();
+    for kill in 0..args.kills {
+        cluster.broker.kill_9()?;
+        let started = Instant::now();
+        cluster.broker.start().await?;
+        ready.push(started.elapsed());
+        buy(&client, books.plain).await.with_context(|| format!("after kill {kill}"))?;
+        bought.push(started.elapsed());
+    }
+    println!("{} kills with {} requests open:", args.kills, args.open);
+    print_line("process start to ready", &mut ready);
+    print_line("process start to the next `ordered`", &mut bought);
+    println!("  {disk}");
+    Ok(())
+}
+
+fn print_line(what: &str, took: &mut [Duration]) {
+    let [p50, _, p99] = percentiles(took);
+    println!("  {what}: p50 {:.0} ms  p99 {:.0} ms", ms(p50), ms(p99));
+}
+
+fn scenario(books: &Books) -> Scenario {
+    let mute = toml::toml! { commands = { silent_permille = 1000 } };
+    let mut scenario = Scenario::new(SEED)
+        .partner("plain", ProfileName::Instant)
+        .partner_with("mute", ProfileName::NoReservation, mute)
+        .stock_everywhere(books.nowhere, 0)
+        .stock("plain", books.vanishing, 0)
+        .stock("mute", books.vanishing, 1_000_000)
+        .stock("mute", books.plain, 0)
+        .stock("plain", books.plain, 1_000_000);
+    // Otherwise the watchers' sweeps are a load of their own.
+    scenario.policy.watch_interval_ms = Some(DurationMs::from_secs(12 * 3600));
+    scenario
+}
+
+async fn fill(cluster: &Cluster, open: usize, books: &Books) -> anyhow::Result<()> {
+    let jetstream = jetstream::new(cluster.client().clone());
+    let customer = CustomerId::parse("recovery")?;
+    let subject = subject::purchase_command(PurchaseOperation::Create, &customer);
+    let orders = (0..open).map(|n| {
+        let unknown = n % UNKNOWN_EVERY == 0;
+        let order = Order::of(if unknown { books.vanishing } else { books.nowhere });
+        let order = order.expires_in(EXPIRES_IN);
+        if unknown { order.build() } else { order.watch().build() }
+    });
+    stream::iter(orders.map(anyhow::Ok))
+        .try_for_each_concurrent(PUBLISHES_MAX, |order: CreatePurchase| {
+            let (jetstream, subject) = (jetstream.clone(), subject.clone());
+            async move {
+                jetstream.publish(subject, json::encode(&order).into()).await?.await?;
+                Ok(())
+            }
+        })
+        .await?;
+    let unknown = open.div_ceil(UNKNOWN_EVERY);
+    wait::until("every request has come to its waiting place", FILLED_WITHIN, async || {
+        let (_, page) = cluster.broker.page("/metrics").await?;
+        let arrived = total(&page, "broker_transition_rows_total", "T18") >= unknown
+            && total(&page, "broker_sweeps_total", "") >= open;
+        Ok(arrived.then_some(()))
+    })
+    .await?;
+    Ok(())
+}
+
+/// Sum of the samples of `metric` whose labels contain `label`.
+fn total(page: &str, metric: &str, label: &str) -> usize {
+    let samples = page.lines().filter(|line| line.starts_with(metric) && line.contains(label));
+    samples.filter_map(|line| line.rsplit(' ').next()?.parse::<usize>().ok()).sum()
+}
