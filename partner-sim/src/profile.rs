@@ -187,6 +187,30 @@ impl Default for Profile {
 }
 
 impl Profile {
+    /// It keeps the whole contract, never misbehaves, and answers within what it announces: a
+    /// broker that does not buy from it although it could has no excuse.
+    pub fn is_reliable(&self) -> bool {
+        let on_its_way = |way: &Delivery| {
+            let slowest_ms = way.latency.at_quantile(1_000_000);
+            way.silent_permille.is_never()
+                && way.late_permille.is_never()
+                && slowest_ms < self.response_ms
+        };
+        self.keeps_its_word()
+            && self.key_first
+            && self.honours_not_after
+            && self.lookup == LookupKind::ReadYourWrites
+            && self.faults == Faults::default()
+            && on_its_way(&self.quotes)
+            && on_its_way(&self.commands)
+    }
+
+    /// It never sells twice under one key and never charges above the cap. Refusing, keeping
+    /// silent and taking orders back are no breach: the broker has an answer to each.
+    pub fn keeps_its_word(&self) -> bool {
+        !self.forgets_keys && self.faults.price_above_cap_permille.is_never()
+    }
+
     /// What the broker's directory says about a store of this character.
     pub fn directory_entry(&self, id: PartnerId) -> PartnerEntry {
         PartnerEntry {

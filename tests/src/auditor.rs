@@ -13,13 +13,17 @@
 mod casebook;
 mod checks;
 mod evidence;
+mod market;
 mod timeline;
 mod verdict;
 
 #[cfg(test)]
 mod planted;
 
-pub use evidence::{Answer, Command, Disturbance, Evidence, Route, Seen, Sent};
+pub use evidence::{
+    Answer, Background, Command, Disturbance, Evidence, Route, Seen, Sent, Standing, Trouble,
+};
+pub use market::{liars, standing};
 pub use timeline::timeline;
 pub use verdict::{Checked, Promise, Verdict, Violation};
 

@@ -10,7 +10,7 @@ use crate::stock::{HoldKey, HoldState, Stock};
 
 impl Partner {
     /// Copies of a book on the first day: scripted, or by the profile's rule.
-    pub(super) fn first_on_hand(&self, isbn: Isbn13) -> u32 {
+    pub fn first_on_hand(&self, isbn: Isbn13) -> u32 {
         if let Some(on_hand) = self.scripted_stock.get(&isbn) {
             return *on_hand;
         }

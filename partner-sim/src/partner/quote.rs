@@ -147,6 +147,24 @@ impl Partner {
         }
     }
 
+    /// What an offer answering `question` says it costs at worst, whatever is on the shelf now:
+    /// for auditors, who ask what a store would have said. `None` when the store does not quote
+    /// there, states not every part of the price, or changes its prices.
+    pub fn list_price(&self, question: &QuoteQuestion, now: Timestamp) -> Option<u64> {
+        let country = question.destination.country;
+        let serves_it = serves(&self.profile.currencies, &question.currency)
+            && serves(&self.profile.destinations, &country);
+        if !serves_it || self.profile.pricing.drift_permille > 0 {
+            return None;
+        }
+        let offer = self.offer(question, question.isbn, 0, false, now);
+        let worst = |component: Option<Component>| match component? {
+            Component::Exact(minor) | Component::AtMost(minor) => Some(minor),
+        };
+        let parts = [worst(offer.shipping)?, worst(offer.tax)?, worst(offer.fee)?];
+        parts.into_iter().try_fold(offer.item, u64::checked_add)
+    }
+
     /// Which copy is offered: one the customer accepts, always the same for the same book.
     fn condition_of(&self, isbn: Isbn13, worst: Condition) -> Condition {
         if self.prices.is_scripted(isbn) {

@@ -97,7 +97,7 @@ impl<'a> Casebook<'a> {
     /// Whether something that lasted from `from` to `until` fell into a time in which the server
     /// could not be relied on.
     pub(super) fn is_disturbed(&self, from: Timestamp, until: Timestamp) -> bool {
-        self.evidence.disturbances.iter().any(|d| d.from <= until && from <= d.until)
+        self.evidence.disturbances.iter().any(|d| d.overlaps(from, until))
     }
 }
 

@@ -1,8 +1,11 @@
 //! What the auditor reads: ledgers, streams and the re-opened store. Nothing here comes from the
 //! memory of a running broker.
 
+mod background;
+
 use std::collections::BTreeMap;
 
+pub use background::{Background, Disturbance, Standing, Trouble};
 use broker::store::{AuditRecord, Incarnation};
 use broker_core::receipt::Receipt;
 use broker_core::{Policy, PurchaseRequest};
@@ -35,8 +38,10 @@ pub struct Evidence {
     pub payments: PaymentLedger,
     /// NTF and MSG: every message of every stream, and the core messages that were tapped.
     pub messages: Vec<Seen>,
-    /// FLT: when the server could not be relied on.
+    /// FLT: when something could not be relied on.
     pub disturbances: Vec<Disturbance>,
+    /// What is known of the run besides.
+    pub background: Background,
     /// When it was collected. Everything was at rest by then.
     pub at: Timestamp,
 }
@@ -48,6 +53,8 @@ pub struct Sent {
     pub command: Command,
     pub route: Route,
     pub at: Timestamp,
+    /// When the answer came, or was given up.
+    pub answered: Timestamp,
     pub answer: Answer,
 }
 
@@ -96,14 +103,6 @@ pub struct Seen {
     pub at: Timestamp,
     /// Stream and sequence; none for what travels outside streams.
     pub stored: Option<(&'static str, u64)>,
-}
-
-/// A time in which messages could be held up for as long as it lasted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disturbance {
-    pub what: &'static str,
-    pub from: Timestamp,
-    pub until: Timestamp,
 }
 
 impl Command {

@@ -13,7 +13,7 @@ use super::{
     Broker, HarnessError, PartnerSim, Programs, Requester, Scenario, StreamTail, SubLedger, Tap,
     now, wait,
 };
-use crate::auditor::Disturbance;
+use crate::auditor::{Disturbance, Trouble};
 use crate::nats_server::NatsServer;
 
 /// A server that vanished is noticed within three of these.
@@ -31,7 +31,7 @@ pub struct Cluster {
     ledger: SubLedger,
     notifications: StreamTail,
     disturbances: Vec<Disturbance>,
-    down: Option<(&'static str, schemas::Timestamp)>,
+    down: Option<schemas::Timestamp>,
     home: Home,
 }
 
@@ -143,7 +143,7 @@ impl Cluster {
     /// # Errors
     /// When it cannot be killed.
     pub fn kill_nats(&mut self) -> Result<(), HarnessError> {
-        self.down = Some(("nats-server killed", now()));
+        self.down = Some(now());
         Ok(self.nats.kill_9()?)
     }
 
@@ -152,7 +152,7 @@ impl Cluster {
     /// # Errors
     /// When it does not end.
     pub fn stop_nats(&mut self) -> Result<(), HarnessError> {
-        self.down = Some(("nats-server stopped", now()));
+        self.down = Some(now());
         Ok(self.nats.stop_gracefully()?)
     }
 
@@ -161,7 +161,7 @@ impl Cluster {
     /// # Errors
     /// When it is not running.
     pub fn pause_nats(&mut self) -> Result<(), HarnessError> {
-        self.down = Some(("nats-server paused", now()));
+        self.down = Some(now());
         Ok(self.nats.pause()?)
     }
 
@@ -244,14 +244,14 @@ impl Cluster {
         Err(HarnessError::TimedOut { what, after })
     }
 
-    /// When the server could not be relied on.
+    /// When something could not be relied on.
     pub(super) fn disturbances(&self) -> &[Disturbance] {
         &self.disturbances
     }
 
     fn note_disturbance(&mut self) {
-        if let Some((what, from)) = self.down.take() {
-            self.disturbances.push(Disturbance { what, from, until: now() });
+        if let Some(from) = self.down.take() {
+            self.disturbances.push(Disturbance { what: Trouble::Server, from, until: now() });
         }
     }
 }

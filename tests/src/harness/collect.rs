@@ -13,7 +13,7 @@ use schemas::stream::{self, broker_consumers};
 use schemas::{CustomerId, RequestId};
 
 use super::{Cluster, HarnessError, Requester, StreamTail, now, wait};
-use crate::auditor::{Evidence, Seen};
+use crate::auditor::{Background, Evidence, Seen};
 
 /// Rows read from the store at a time.
 const PAGE_ROWS: usize = 1000;
@@ -110,6 +110,7 @@ impl Cluster {
             payments,
             messages,
             disturbances: self.disturbances().to_vec(),
+            background: Background::default(),
             at: now(),
         })
     }

@@ -202,7 +202,7 @@ impl Requester {
 
     fn record(&self, command: Command, route: Route, at: schemas::Timestamp, answer: Answer) {
         let customer = self.customer.clone();
-        self.ledger.record(Sent { customer, command, route, at, answer });
+        self.ledger.record(Sent { customer, command, route, at, answered: now(), answer });
     }
 }
 

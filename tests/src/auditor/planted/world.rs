@@ -29,7 +29,7 @@ use schemas::purchase::{CancelPurchase, CommandReply, CreatePurchase};
 use schemas::subject::{self, PartnerOperation, PartnerReplyKind, PaymentOperation};
 use schemas::{CustomerId, DurationMs, Isbn13, PartnerId, RequestId, Timestamp, json, stream};
 
-use crate::auditor::{Answer, Command, Evidence, Route, Seen, Sent};
+use crate::auditor::{Answer, Background, Command, Evidence, Route, Seen, Sent};
 use crate::harness::{Order, book};
 
 const INCARNATION: Incarnation = Incarnation(0xa11);
@@ -132,6 +132,7 @@ impl World {
             payments: self.sim.payment_ledger(),
             messages: self.messages,
             disturbances: Vec::new(),
+            background: Background::default(),
             at: self.now.saturating_add(DurationMs(10)),
         }
     }
@@ -161,6 +162,7 @@ impl World {
             command,
             route: Route::Service,
             at: self.now,
+            answered: self.now,
             answer: Answer::Reply(Box::new(reply)),
         });
     }
