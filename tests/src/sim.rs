@@ -18,6 +18,5 @@
 pub mod buyers;
 pub mod choices;
 pub mod clock;
-pub mod coverage;
 pub mod fault;
 pub mod options;
