@@ -18,5 +18,6 @@
 pub mod buyers;
 pub mod choices;
 pub mod clock;
+pub mod coverage;
 pub mod fault;
 pub mod options;

@@ -1,8 +1,14 @@
 //! The customers of a run. Each plans the outcome it wants first and arranges shelf, price and
 //! limit for it; then it sends its commands, copies of them, and what follows from what it sees.
+//!
+//! A customer who wants a book at a known price is the only one who notices a broker that never
+//! buys: in a calm run the outcome must be the planned one ([`Buyers::expected`]).
 
+use partner_sim::config::{PriceScript, StockScript};
+use schemas::catalog::CatalogEntry;
 use schemas::event::Notification;
-use schemas::{CustomerId, Timestamp};
+use schemas::purchase::PurchaseStatus;
+use schemas::{CustomerId, RequestId, Timestamp};
 
 use super::choices::Choices;
 use crate::auditor::{Answer, Command, Route};
@@ -16,8 +22,31 @@ pub struct Act {
     pub route: Route,
 }
 
-/// Customers, seen from the world.
+/// What the customers had arranged before they came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shelves {
+    pub stock: Vec<StockScript>,
+    pub price: Vec<PriceScript>,
+    /// Titles and identifiers the broker's catalog knows.
+    pub catalog: Vec<CatalogEntry>,
+}
+
+/// What must become of a request in a run without faults and with honest stores.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expectation {
+    /// One of these at the end.
+    pub ends: Vec<PurchaseStatus>,
+    /// What an order costs, minor units: from, to.
+    pub total: (u64, u64),
+    /// What the customer had in mind.
+    pub plan: &'static str,
+}
+
+/// Customers, seen from the world. `Choices` lanes: what is planned comes from
+/// [`Lane::Plan`](super::choices::Lane), reactions from [`Lane::Buyers`](super::choices::Lane).
 pub trait Buyers {
+    /// What the stores have and the catalog knows; asked once, before anything happens.
+    fn shelves(&self) -> Shelves;
     /// What is known from the start: all first submissions, and copies of them.
     fn opening(&mut self, choices: &mut Choices) -> Vec<Act>;
     /// The answer to an act, or [`Answer::Silent`] when none came in time.
@@ -35,4 +64,9 @@ pub trait Buyers {
         now: Timestamp,
         choices: &mut Choices,
     ) -> Vec<Act>;
+    /// What must become of a request if the run was calm ([`Options::is_calm`]); `None` when that
+    /// depends on others.
+    ///
+    /// [`Options::is_calm`]: super::options::Options::is_calm
+    fn expected(&self, request: RequestId) -> Option<&Expectation>;
 }

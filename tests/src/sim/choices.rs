@@ -61,7 +61,7 @@ pub const CHOICES_PER_LANE_MAX: usize = 1 << 20;
 #[derive(Debug)]
 enum Source {
     Seeded(Box<[ChaCha8Rng; Lane::COUNT]>),
-    Script(Script),
+    Script(Box<Script>),
 }
 
 /// See the module.
@@ -82,7 +82,7 @@ impl Choices {
     }
 
     pub fn from_script(script: Script) -> Self {
-        Self { source: Source::Script(script), made: Script::default() }
+        Self { source: Source::Script(Box::new(script)), made: Script::default() }
     }
 
     /// Bytes are dealt to the lanes in turn, four to a choice.

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use partner_sim::config::PartnerGroup;
 use partner_sim::profile::ProfileName;
+use schemas::PartnerId;
 
 use super::choices::{Choices, Lane};
 use super::fault::Fault;
@@ -42,23 +44,14 @@ impl Options {
     pub fn draw(choices: &mut Choices) -> Self {
         let lane = Lane::Options;
         let requests = *choices.pick(lane, &[1, 2, 3, 5, 8, 20]);
+        // One run in eight is calm: there the customers get what they planned, or the broker is
+        // at fault.
+        let calm = choices.below(lane, 8) == 0;
         let count = *choices.pick(lane, &[2, 1, 3, 5, 10, 10]);
-        let partners = (0..count).map(|_| draw_profile(choices)).collect();
+        let partners = (0..count).map(|_| draw_profile(choices, calm)).collect();
         let arrival_span_ms = *choices.pick(lane, &[1, 1_000, 10_000, 60_000]);
         let chaos_ms = *choices.pick(lane, &[5_000, 30_000, 120_000, 900_000]);
-        // Half of the runs know only a few faults: rare combinations show themselves there.
-        let few = choices.strikes(lane, 500);
-        let mut faults = BTreeMap::new();
-        for fault in Fault::ALL {
-            let strength = if few && !choices.strikes(lane, 150) {
-                0
-            } else {
-                *choices.pick(lane, &STRENGTHS)
-            };
-            if strength > 0 {
-                faults.insert(*fault, strength);
-            }
-        }
+        let faults = if calm { BTreeMap::new() } else { draw_faults(choices) };
         let network_delay_max_ms = if faults.contains_key(&Fault::Delayed) {
             *choices.pick(lane, &[5, 50, 500, 5_000, 40_000])
         } else {
@@ -73,8 +66,27 @@ impl Options {
             faults,
             parties_seed: u64::from(choices.below(lane, u32::MAX)),
             provider_fences: !choices.strikes(lane, 200),
-            provider_trouble: *choices.pick(lane, &[0, 0, 20, 200]),
+            provider_trouble: if calm { 0 } else { *choices.pick(lane, &[0, 0, 20, 200]) },
         }
+    }
+
+    /// The bookstores, for the simulator's configuration: `<profile>-<n>`, n counted over all.
+    ///
+    /// # Panics
+    /// Never: labels of profiles are valid ids.
+    pub fn groups(&self) -> Vec<PartnerGroup> {
+        let group = |(n, profile): (usize, &ProfileName)| {
+            let id = format!("{}-{:02}", profile.label(), n + 1);
+            let id = PartnerId::parse(&id).expect("labels of profiles are valid ids");
+            PartnerGroup { overrides: overrides(*profile), ..PartnerGroup::named(*profile, id) }
+        };
+        self.partners.iter().enumerate().map(group).collect()
+    }
+
+    /// Nothing goes wrong in such a run, so everybody gets what was planned.
+    pub fn is_calm(&self) -> bool {
+        let honest = |profile| HONEST.contains(profile);
+        self.faults.is_empty() && self.provider_trouble == 0 && self.partners.iter().all(honest)
     }
 
     /// How often `fault` strikes.
@@ -83,8 +95,38 @@ impl Options {
     }
 }
 
-fn draw_profile(choices: &mut Choices) -> ProfileName {
-    if choices.strikes(Lane::Options, 500) {
+/// A hostile store that leaves its fee out is never bought from, so nobody would meet it.
+fn overrides(profile: ProfileName) -> toml::Table {
+    match profile {
+        ProfileName::Hostile => toml::toml! { components = { fee = "exact" } },
+        _ => toml::Table::new(),
+    }
+}
+
+/// Half of the runs know only a few faults: rare combinations show themselves there.
+fn draw_faults(choices: &mut Choices) -> BTreeMap<Fault, Permille> {
+    let few = choices.strikes(Lane::Options, 500);
+    let mut faults = BTreeMap::new();
+    for fault in Fault::ALL {
+        if few && !choices.strikes(Lane::Options, 150) {
+            continue;
+        }
+        let strength = *choices.pick(Lane::Options, &STRENGTHS);
+        if strength > 0 {
+            faults.insert(*fault, strength);
+        }
+    }
+    faults
+}
+
+/// The profiles that keep every promise and answer in time.
+const HONEST: [ProfileName; 3] =
+    [ProfileName::Calm, ProfileName::Instant, ProfileName::NoReservation];
+
+fn draw_profile(choices: &mut Choices, calm: bool) -> ProfileName {
+    if calm {
+        *choices.pick(Lane::Options, &HONEST)
+    } else if choices.strikes(Lane::Options, 500) {
         *choices.pick(Lane::Options, &ProfileName::ALL)
     } else {
         ProfileName::Calm
