@@ -107,6 +107,9 @@ pub enum PartnerOutcome {
 pub struct PaymentAnswer {
     pub attempt: u8,
     pub operation: PaymentOperation,
+    /// Version of the change that sent the answered command; `None` only in events recorded before
+    /// answers said so. Counts for a "not found", as in [`PartnerAnswer::in_reply_to`].
+    pub in_reply_to: Option<Version>,
     pub outcome: PaymentOutcome,
 }
 

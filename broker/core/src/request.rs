@@ -195,9 +195,12 @@ pub struct Undo {
     pub partner: PartnerId,
     /// Copies sent so far; 0 means it waits for the compensation before it.
     pub tries: u8,
-    /// "Nothing found" is believed after this instant even from a receiver without tombstones:
-    /// the undone command's `not_after`, or the end of the hold.
+    /// "Nothing found", asked after this instant, is believed even from a receiver without
+    /// tombstones: the undone command's `not_after`, or the end of the hold.
     pub lapses_at: Timestamp,
+    /// Change that first sent a copy of this void or refund after `lapses_at`: only answers to it
+    /// or to later copies say anything about the absence of money.
+    pub conclusive_from: Option<Version>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -18,13 +18,17 @@ pub fn reply(
 ) -> Result<(RequestId, PaymentAnswer), Misfit> {
     let reply: PaymentReply = decode_valid(body, PARTNER_MESSAGE_BYTES_MAX)?;
     let header = reply.header;
-    check_reply(&header.in_reply_to, header.request_id)?;
+    let version = check_reply(&header.in_reply_to, header.request_id)?;
     if !fits(operation, &reply.outcome) {
         let asked = operation.label();
         return Err(Misfit::not_asked(format!("this outcome is no answer to {asked}")));
     }
-    let answer =
-        PaymentAnswer { attempt: header.attempt, operation, outcome: outcome(reply.outcome) };
+    let answer = PaymentAnswer {
+        attempt: header.attempt,
+        operation,
+        in_reply_to: Some(version),
+        outcome: outcome(reply.outcome),
+    };
     Ok((header.request_id, answer))
 }
 
@@ -72,6 +76,7 @@ fn outcome(outcome: wire::PaymentOutcome) -> PaymentOutcome {
 
 #[cfg(test)]
 mod tests {
+    use broker_core::request::Version;
     use schemas::RejectReason;
     use serde_json::json;
 
@@ -121,6 +126,7 @@ mod tests {
             PaymentAnswer {
                 attempt: 1,
                 operation: PaymentOperation::Void,
+                in_reply_to: Some(Version(3)),
                 outcome: PaymentOutcome::Voided
             }
         );

@@ -224,13 +224,12 @@ fn status() -> impl Strategy<Value = Status> + Clone {
 
 fn undo() -> impl Strategy<Value = Undo> + Clone {
     let kinds = vec![UndoKind::CancelOrder, UndoKind::Void, UndoKind::Refund, UndoKind::Release];
-    (select(kinds), any::<u8>(), partner(), any::<u8>(), instant()).prop_map(
-        |(kind, attempt, partner, tries, lapses_at)| Undo {
-            kind,
-            attempt,
-            partner,
-            tries,
-            lapses_at,
+    let from = option::of(version());
+    (select(kinds), any::<u8>(), partner(), any::<u8>(), instant(), from).prop_map(
+        |(kind, attempt, partner, tries, lapses_at, from)| {
+            let of_money = matches!(kind, UndoKind::Void | UndoKind::Refund);
+            let conclusive_from = from.filter(|_| of_money);
+            Undo { kind, attempt, partner, tries, lapses_at, conclusive_from }
         },
     )
 }
@@ -356,13 +355,14 @@ fn payment_outcome() -> impl Strategy<Value = PaymentOutcome> + Clone {
 fn answers() -> impl Strategy<Value = Event> + Clone {
     let asked = option::of(select(PartnerOperation::ALL.to_vec()));
     let partner_answer = (partner(), any::<u8>(), asked, option::of(version()), partner_outcome());
-    let payment_answer = (any::<u8>(), select(PaymentOperation::ALL.to_vec()), payment_outcome());
+    let asked = select(PaymentOperation::ALL.to_vec());
+    let payment_answer = (any::<u8>(), asked, option::of(version()), payment_outcome());
     prop_oneof![
         partner_answer.prop_map(|(partner, attempt, operation, in_reply_to, outcome)| {
             Event::Partner(PartnerAnswer { partner, attempt, operation, in_reply_to, outcome })
         }),
-        payment_answer.prop_map(|(attempt, operation, outcome)| {
-            Event::Payment(PaymentAnswer { attempt, operation, outcome })
+        payment_answer.prop_map(|(attempt, operation, in_reply_to, outcome)| {
+            Event::Payment(PaymentAnswer { attempt, operation, in_reply_to, outcome })
         }),
     ]
 }

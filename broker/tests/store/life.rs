@@ -158,7 +158,8 @@ impl Life {
                     PaymentCommand::Refund => (PaymentOperation::Refund, PaymentOutcome::Refunded),
                     PaymentCommand::Lookup => return,
                 };
-                let answer = PaymentAnswer { attempt, operation, outcome };
+                let in_reply_to = Some(row.version);
+                let answer = PaymentAnswer { attempt, operation, in_reply_to, outcome };
                 let source = self.position(SourceStream::PaymentReplies);
                 let origin = Origin(self.messages);
                 let input = Input::Payment { origin, source, request: row.request, answer };

@@ -10,7 +10,7 @@ use super::{Outcome, Rejection, checkout, payment};
 use crate::effect::{EventKind, PartnerCommand, PaymentCommand};
 use crate::event::{PartnerOutcome, PaymentOutcome};
 use crate::policy::Policy;
-use crate::request::{Incident, Status, Step, Undo, UndoKind};
+use crate::request::{Incident, Status, Step, Undo, UndoKind, Version};
 use crate::row::Row;
 use crate::timer::TimerKind;
 
@@ -64,7 +64,8 @@ pub(super) fn push(d: &mut Draft<'_>, kind: UndoKind, lapses_at: Timestamp) {
     if d.next.undo.iter().any(|undo| undo.attempt == attempt && undo.kind == kind) {
         return;
     }
-    d.next.undo.push(Undo { kind, attempt, partner, tries: 0, lapses_at });
+    let undo = Undo { kind, attempt, partner, tries: 0, lapses_at, conclusive_from: None };
+    d.next.undo.push(undo);
 }
 
 /// Sends what waits for nothing. Money and stock of an attempt wait for its order to be gone.
@@ -87,8 +88,13 @@ pub(super) fn start(d: &mut Draft<'_>) {
 }
 
 fn send(d: &mut Draft<'_>, index: usize) {
+    let version = d.next.version;
     let undo = &mut d.next.undo[index];
     undo.tries = undo.tries.saturating_add(1);
+    let of_money = matches!(undo.kind, UndoKind::Void | UndoKind::Refund);
+    if of_money && d.now >= undo.lapses_at {
+        undo.conclusive_from = undo.conclusive_from.or(Some(version));
+    }
     let (kind, attempt) = (undo.kind, undo.attempt);
     match kind {
         UndoKind::CancelOrder => d.partner(attempt, PartnerCommand::Cancel),
@@ -227,8 +233,7 @@ fn cancel_refused(d: &mut Draft<'_>) {
 pub(super) fn money_answered(
     d: &mut Draft<'_>,
     attempt: u8,
-    operation: PaymentOperation,
-    outcome: &PaymentOutcome,
+    (operation, in_reply_to, outcome): (PaymentOperation, Option<Version>, &PaymentOutcome),
 ) -> Outcome {
     let Some(index) = position(d, attempt, &[UndoKind::Void, UndoKind::Refund]) else {
         return Err(Rejection::Ignored("no money is being given back"));
@@ -240,8 +245,9 @@ pub(super) fn money_answered(
         PaymentOutcome::Declined if !refunding && operation != PaymentOperation::Capture => {
             done(d, index);
         }
-        PaymentOutcome::NotFound { final_for_key }
-            if *final_for_key || d.now >= d.next.undo[index].lapses_at =>
+        PaymentOutcome::NotFound { final_for_key: true } => done(d, index),
+        PaymentOutcome::NotFound { final_for_key: false }
+            if proves_absence(&d.next.undo[index], in_reply_to, d.now) =>
         {
             done(d, index);
         }
@@ -261,10 +267,21 @@ pub(super) fn money_answered(
     Ok(())
 }
 
+/// "Not found" from a provider without tombstones counts from the instant at which it was asked
+/// for: the authorisation may have overtaken its answer. Events recorded before answers named
+/// their question are read as they were applied, by their arrival.
+fn proves_absence(undo: &Undo, in_reply_to: Option<Version>, now: Timestamp) -> bool {
+    match in_reply_to {
+        Some(asked) => undo.conclusive_from.is_some_and(|from| asked >= from),
+        None => now >= undo.lapses_at,
+    }
+}
+
 /// The money is in another state than we thought: undo that one.
 fn switch(d: &mut Draft<'_>, index: usize, kind: UndoKind) {
     d.next.undo[index].kind = kind;
     d.next.undo[index].tries = 0;
+    d.next.undo[index].conclusive_from = None;
     start(d);
 }
 

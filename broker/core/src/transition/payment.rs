@@ -14,7 +14,7 @@ use crate::row::Row;
 use crate::timer::TimerKind;
 
 pub(super) fn answered(d: &mut Draft<'_>, answer: PaymentAnswer) -> Outcome {
-    let PaymentAnswer { attempt, operation, outcome } = answer;
+    let PaymentAnswer { attempt, operation, in_reply_to, outcome } = answer;
     if d.next.partner_of(attempt).is_none() {
         return Err(Rejection::refused(
             RejectReason::NotAsked,
@@ -43,7 +43,8 @@ pub(super) fn answered(d: &mut Draft<'_>, answer: PaymentAnswer) -> Outcome {
         }
         Some(Step::Capturing { .. }) => while_capturing(d, outcome),
         Some(Step::Failed(_)) | None => {
-            if compensation::money_answered(d, attempt, operation, &outcome).is_ok() {
+            let answer = (operation, in_reply_to, &outcome);
+            if compensation::money_answered(d, attempt, answer).is_ok() {
                 return Ok(());
             }
             late(d, attempt, &outcome)

@@ -358,10 +358,15 @@ fn late(d: &mut Draft<'_>, attempt: u8, outcome: PartnerOutcome) -> Outcome {
     }
     d.row(Row::T20);
     let partner = d.next.partner_of(attempt).expect("checked by the caller").clone();
-    let lapses_at = d.now;
-    d.next
-        .undo
-        .insert(0, Undo { kind: UndoKind::CancelOrder, attempt, partner, tries: 0, lapses_at });
+    let undo = Undo {
+        kind: UndoKind::CancelOrder,
+        attempt,
+        partner,
+        tries: 0,
+        lapses_at: d.now,
+        conclusive_from: None,
+    };
+    d.next.undo.insert(0, undo);
     d.incident(Incident::LateOrder);
     compensation::start(d);
     Ok(())

@@ -4,7 +4,7 @@ use broker_core::batch::{CommandRecord, SourceStream, StreamPosition};
 use broker_core::effect::{EventKind, Outcome};
 use broker_core::event::LapsedOperation;
 use broker_core::receipt::Verdict;
-use broker_core::request::{Incident, UndoKind, Version};
+use broker_core::request::{Incident, Version};
 use broker_core::timer::TimerKind;
 use schemas::id::CommandId;
 use schemas::purchase::{Mode, Strategy};
@@ -39,7 +39,6 @@ mirror!(DiskStrategy = Strategy { Cheapest, Balanced, Fast });
 mirror!(DiskMode = Mode { OneShot, Watch });
 mirror!(DiskCondition = Condition { New, LikeNew, VeryGood, Good, Acceptable });
 mirror!(DiskVerdict = Verdict { Buy, TooDear, NoStock, NoAnswer });
-mirror!(DiskUndoKind = UndoKind { CancelOrder, Void, Refund, Release });
 mirror!(
     DiskIncident =
         Incident { PlacementUnknown, LateOrder, PriceAboveCap, CaptureFailed, UndoStuck }

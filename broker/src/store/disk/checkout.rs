@@ -1,8 +1,8 @@
 //! One attempt to buy, and its compensations.
 
 use broker_core::request::{
-    Authorization, Checkout, PlacedOrder, PlacementIntent, Reservation, Step, Undo, Unknown,
-    Version,
+    Authorization, Checkout, PlacedOrder, PlacementIntent, Reservation, Step, Undo, UndoKind,
+    Unknown, Version,
 };
 use schemas::PartnerId;
 use schemas::id::{OrderId, ReservationId};
@@ -10,7 +10,7 @@ use schemas::text::Text;
 use serde::{Deserialize, Serialize};
 
 use super::DiskError;
-use super::basic::{DiskMoney, DiskUndoKind, at, ms, opt_at, opt_ms, reason};
+use super::basic::{DiskMoney, at, ms, opt_at, opt_ms, reason};
 use super::quote::{DiskQuote, all, all_back};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,43 @@ pub struct DiskUndo<'a> {
     partner: &'a str,
     tries: u8,
     lapses_at: u64,
+}
+
+/// The kind of a compensation, and what was added to compensations since the first format: a struct
+/// cannot grow a field, an enum can grow a variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskUndoKind {
+    CancelOrder,
+    Void,
+    Refund,
+    Release,
+    /// With the change from which on "not found" is conclusive.
+    VoidFrom(u64),
+    RefundFrom(u64),
+}
+
+impl DiskUndoKind {
+    const fn of(undo: &Undo) -> Self {
+        match (undo.kind, undo.conclusive_from) {
+            (UndoKind::CancelOrder, _) => Self::CancelOrder,
+            (UndoKind::Release, _) => Self::Release,
+            (UndoKind::Void, None) => Self::Void,
+            (UndoKind::Void, Some(from)) => Self::VoidFrom(from.0),
+            (UndoKind::Refund, None) => Self::Refund,
+            (UndoKind::Refund, Some(from)) => Self::RefundFrom(from.0),
+        }
+    }
+
+    const fn split(self) -> (UndoKind, Option<Version>) {
+        match self {
+            Self::CancelOrder => (UndoKind::CancelOrder, None),
+            Self::Void => (UndoKind::Void, None),
+            Self::Refund => (UndoKind::Refund, None),
+            Self::Release => (UndoKind::Release, None),
+            Self::VoidFrom(from) => (UndoKind::Void, Some(Version(from))),
+            Self::RefundFrom(from) => (UndoKind::Refund, Some(Version(from))),
+        }
+    }
 }
 
 impl<'a> From<&'a Step> for DiskStep<'a> {
@@ -191,7 +228,7 @@ impl TryFrom<DiskCheckout<'_>> for Checkout {
 impl<'a> From<&'a Undo> for DiskUndo<'a> {
     fn from(undo: &'a Undo) -> Self {
         Self {
-            kind: undo.kind.into(),
+            kind: DiskUndoKind::of(undo),
             attempt: undo.attempt,
             partner: undo.partner.as_str(),
             tries: undo.tries,
@@ -203,12 +240,14 @@ impl<'a> From<&'a Undo> for DiskUndo<'a> {
 impl TryFrom<DiskUndo<'_>> for Undo {
     type Error = DiskError;
     fn try_from(disk: DiskUndo<'_>) -> Result<Self, DiskError> {
+        let (kind, conclusive_from) = disk.kind.split();
         Ok(Self {
-            kind: disk.kind.into(),
+            kind,
             attempt: disk.attempt,
             partner: PartnerId::parse(disk.partner).map_err(|e| DiskError::new("undo", e))?,
             tries: disk.tries,
             lapses_at: at(disk.lapses_at),
+            conclusive_from,
         })
     }
 }

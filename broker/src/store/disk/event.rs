@@ -57,6 +57,13 @@ pub enum DiskEvent<'a> {
         attempt: u8,
         operation: DiskLapsed,
     },
+    /// `Payment`, since answers say which question they answer.
+    PaymentReply {
+        attempt: u8,
+        operation: DiskPaymentOperation,
+        in_reply_to: u64,
+        outcome: DiskPaymentOutcome<'a>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,11 +128,7 @@ impl<'a> From<&'a Event> for DiskEvent<'a> {
                 in_reply_to: answer.in_reply_to.map(|version| version.0),
                 outcome: (&answer.outcome).into(),
             },
-            Event::Payment(answer) => Self::Payment {
-                attempt: answer.attempt,
-                operation: answer.operation.into(),
-                outcome: (&answer.outcome).into(),
-            },
+            Event::Payment(answer) => payment(answer),
             Event::Timer(kind) => Self::Timer(kind.number()),
             Event::Lapsed { attempt, operation } => {
                 Self::Lapsed { attempt: *attempt, operation: (*operation).into() }
@@ -169,17 +172,39 @@ impl TryFrom<DiskEvent<'_>> for Event {
                     outcome: outcome.try_into()?,
                 })
             }
-            DiskEvent::Payment { attempt, operation, outcome } => Self::Payment(PaymentAnswer {
-                attempt,
-                operation: operation.into(),
-                outcome: outcome.try_into()?,
-            }),
+            DiskEvent::Payment { attempt, operation, outcome } => {
+                payment_back(attempt, operation, None, outcome)?
+            }
+            DiskEvent::PaymentReply { attempt, operation, in_reply_to, outcome } => {
+                payment_back(attempt, operation, Some(Version(in_reply_to)), outcome)?
+            }
             DiskEvent::Timer(number) => Self::Timer(timer_kind(number)?),
             DiskEvent::Lapsed { attempt, operation } => {
                 Self::Lapsed { attempt, operation: operation.into() }
             }
         })
     }
+}
+
+fn payment(answer: &PaymentAnswer) -> DiskEvent<'_> {
+    let (attempt, operation) = (answer.attempt, answer.operation.into());
+    let outcome = (&answer.outcome).into();
+    match answer.in_reply_to {
+        Some(Version(in_reply_to)) => {
+            DiskEvent::PaymentReply { attempt, operation, in_reply_to, outcome }
+        }
+        None => DiskEvent::Payment { attempt, operation, outcome },
+    }
+}
+
+fn payment_back(
+    attempt: u8,
+    operation: DiskPaymentOperation,
+    in_reply_to: Option<Version>,
+    outcome: DiskPaymentOutcome<'_>,
+) -> Result<Event, DiskError> {
+    let (operation, outcome) = (operation.into(), outcome.try_into()?);
+    Ok(Event::Payment(PaymentAnswer { attempt, operation, in_reply_to, outcome }))
 }
 
 impl<'a> From<&'a Finding> for DiskFinding<'a> {

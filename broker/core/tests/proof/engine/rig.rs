@@ -322,7 +322,8 @@ impl Rig {
             }
             Effect::Payment { attempt, command } => {
                 let (operation, outcome) = content_provider(command, self.now);
-                let answer = PaymentAnswer { attempt: *attempt, operation, outcome };
+                let (attempt, in_reply_to) = (*attempt, Some(row.version));
+                let answer = PaymentAnswer { attempt, operation, in_reply_to, outcome };
                 self.send(Input::Payment { origin, source, request, answer });
             }
             Effect::Event { .. } | Effect::Notify { .. } => {}

@@ -152,10 +152,11 @@ fn anything() -> impl Strategy<Value = Event> {
             outcome: partner_outcome(outcome),
         })
     });
-    let payment = (0_u8..5, 0_usize..5, 0_usize..11);
-    let payment = payment.prop_map(|(attempt, operation, outcome)| {
-        let operation = PaymentOperation::ALL[operation];
-        Event::Payment(PaymentAnswer { attempt, operation, outcome: payment_outcome(outcome) })
+    let payment = (0_u8..5, 0_usize..5, 0_usize..11, prop::option::of(0_u64..40));
+    let payment = payment.prop_map(|(attempt, operation, outcome, version)| {
+        let (operation, outcome) = (PaymentOperation::ALL[operation], payment_outcome(outcome));
+        let in_reply_to = version.map(Version);
+        Event::Payment(PaymentAnswer { attempt, operation, in_reply_to, outcome })
     });
     let lapse = (0_u8..5, 0_usize..3).prop_map(|(attempt, operation)| {
         use LapsedOperation::{Authorize, Place, Reserve};

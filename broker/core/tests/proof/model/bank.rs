@@ -1,5 +1,5 @@
-//! One payment of one attempt at a provider that keeps the receiver contract: a void or look-up of
-//! an unknown key makes sure that no later authorisation can take the money hostage.
+//! One payment of one attempt at a provider that keeps the receiver contract. Most make sure, when
+//! asked to void or look up an unknown key, that no later authorisation can take the money hostage.
 
 use broker_core::effect::PaymentCommand;
 use broker_core::event::PaymentOutcome;
@@ -43,6 +43,7 @@ impl Payment {
         &mut self,
         command: &PaymentCommand,
         mood: Mood,
+        tombstones: bool,
         now: Timestamp,
     ) -> (PaymentOperation, PaymentOutcome) {
         if matches!(self, Self::Authorized { until, .. } if *until <= now) {
@@ -71,7 +72,9 @@ impl Payment {
                     }
                 };
             }
-            (Self::Open, PaymentCommand::Void | PaymentCommand::Lookup) => *self = Self::Tombstoned,
+            (Self::Open, PaymentCommand::Void | PaymentCommand::Lookup) if tombstones => {
+                *self = Self::Tombstoned;
+            }
             (Self::Authorized { .. } | Self::Waiting { .. }, PaymentCommand::Void) => {
                 *self = Self::Voided;
             }

@@ -108,12 +108,22 @@ impl World {
         self.must(same, "every copy of an order is the same");
     }
 
+    /// Without tombstones an authorisation that has not arrived is refused only by its `not_after`.
+    fn may_still_be_authorized(&self, attempt: u8) -> bool {
+        match self.authorized.get(&attempt) {
+            Some(PaymentCommand::Authorize { not_after, .. }) => {
+                self.tombstones || self.receivers_now() <= *not_after
+            }
+            Some(_) | None => false,
+        }
+    }
+
     /// Attempt k + 1 is authorised only after k's hold and order are proven gone.
     fn check_earlier_attempts_are_gone(&self, attempt: u8) {
         for earlier in 1..attempt {
             let payment = self.payments.get(&earlier).copied().unwrap_or_default();
-            let unanswered = payment == Payment::Open && self.authorized.contains_key(&earlier);
-            self.must(!payment.is_open() && !unanswered, "earlier money is proven gone");
+            let may_come = payment == Payment::Open && self.may_still_be_authorized(earlier);
+            self.must(!payment.is_open() && !may_come, "earlier money is proven gone");
             let shop = self.shops.get(&earlier).copied().unwrap_or_default();
             self.must(!shop.is_live(), "an earlier order is gone");
             if let Some(PartnerCommand::Place { not_after, .. }) = self.orders.get(&earlier) {

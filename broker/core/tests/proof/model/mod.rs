@@ -81,9 +81,11 @@ proptest! {
         wanted in wanted(),
         stores in stores(),
         skew in -450_i64..=450,
+        tombstones in any::<bool>(),
         acts in prop::collection::vec(act::honest(), 0..60),
     ) {
         let mut world = World::new(wanted, stores, skew);
+        world.tombstones = tombstones;
         for act in &acts {
             act.perform(&mut world);
         }

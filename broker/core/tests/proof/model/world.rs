@@ -38,6 +38,8 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     /// Clocks of all receivers are ahead of ours by this, milliseconds.
     pub(crate) skew: i64,
+    /// The provider makes sure that what it does not know of cannot come any more.
+    pub(crate) tombstones: bool,
     pub(crate) commands: Vec<Command>,
     pub(crate) answers: Vec<Event>,
     pub(crate) shops: BTreeMap<u8, Shop>,
@@ -61,6 +63,7 @@ impl World {
             request: created.next.clone(),
             now: T0,
             skew,
+            tombstones: true,
             commands: Vec::new(),
             answers: Vec::new(),
             shops: BTreeMap::new(),
@@ -76,7 +79,7 @@ impl World {
         world
     }
 
-    fn receivers_now(&self) -> Timestamp {
+    pub(crate) fn receivers_now(&self) -> Timestamp {
         if self.skew < 0 {
             self.now.saturating_sub(DurationMs(self.skew.unsigned_abs()))
         } else {
@@ -142,13 +145,16 @@ impl World {
                 }));
             }
             What::Payment(payment_command) => {
+                let tombstones = self.tombstones;
                 let payment = self.payments.entry(attempt).or_default();
                 let before = *payment;
-                let (operation, outcome) = payment.handle(payment_command, mood, now);
+                let (operation, outcome) = payment.handle(payment_command, mood, tombstones, now);
                 let after = *payment;
                 self.trace.push(format!("    pay {operation:?}#{attempt}: {outcome:?}"));
                 self.check_money_move(attempt, before, after);
-                self.answers.push(Event::Payment(PaymentAnswer { attempt, operation, outcome }));
+                let in_reply_to = Some(command.version);
+                let answer = PaymentAnswer { attempt, operation, in_reply_to, outcome };
+                self.answers.push(Event::Payment(answer));
             }
         }
     }
@@ -175,7 +181,9 @@ impl World {
         });
         if let Some((attempt, outcome)) = resolved {
             let operation = PaymentOperation::Authorize;
-            self.answers.push(Event::Payment(PaymentAnswer { attempt, operation, outcome }));
+            let in_reply_to = Some(Version(1));
+            let answer = PaymentAnswer { attempt, operation, in_reply_to, outcome };
+            self.answers.push(Event::Payment(answer));
         }
     }
 

@@ -117,7 +117,26 @@ pub(crate) fn not_found(final_for_key: bool) -> PartnerOutcome {
 }
 
 pub(crate) fn pays(attempt: u8, operation: PaymentOperation, outcome: PaymentOutcome) -> Event {
-    Event::Payment(PaymentAnswer { attempt, operation, outcome })
+    pays_to(JUST_ASKED, attempt, operation, outcome)
+}
+
+/// … about giving back the money of the first attempt.
+pub(crate) fn void(outcome: PaymentOutcome) -> Event {
+    pays(1, PaymentOperation::Void, outcome)
+}
+
+pub(crate) fn refund(outcome: PaymentOutcome) -> Event {
+    pays(1, PaymentOperation::Refund, outcome)
+}
+
+/// The answer to a question that the given change sent.
+pub(crate) fn pays_to(
+    in_reply_to: Option<Version>,
+    attempt: u8,
+    operation: PaymentOperation,
+    outcome: PaymentOutcome,
+) -> Event {
+    Event::Payment(PaymentAnswer { attempt, operation, in_reply_to, outcome })
 }
 
 pub(crate) fn authorized(minor: u64) -> PaymentOutcome {

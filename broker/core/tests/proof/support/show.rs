@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use broker_core::effect::{Effect, PartnerCommand, PaymentCommand};
 use broker_core::event::Event;
-use broker_core::request::{Checkout, PurchaseRequest, Status, Step};
+use broker_core::request::{Checkout, PurchaseRequest, Status, Step, Undo};
 use broker_core::timer::TimerKind;
 use broker_core::transition::{Rejection, Transition};
 use schemas::Timestamp;
@@ -53,18 +53,20 @@ pub(crate) fn head(request: &PurchaseRequest) -> String {
         writeln!(text, "attempt: {}", attempt(checkout)).unwrap();
     }
     for undo in &request.undo {
-        let kind = format!("{:?}", undo.kind).to_lowercase();
-        writeln!(
-            text,
-            "undo:    {kind}#{} at {}, sent {} times, lapses {}",
-            undo.attempt,
-            undo.partner,
-            undo.tries,
-            when(undo.lapses_at)
-        )
-        .unwrap();
+        writeln!(text, "undo:    {}", undo_line(undo)).unwrap();
     }
     writeln!(text, "timers:  {}", timers(request)).unwrap();
+    text
+}
+
+fn undo_line(undo: &Undo) -> String {
+    let kind = format!("{:?}", undo.kind).to_lowercase();
+    let (attempt, partner, tries) = (undo.attempt, &undo.partner, undo.tries);
+    let lapses = when(undo.lapses_at);
+    let mut text = format!("{kind}#{attempt} at {partner}, sent {tries} times, lapses {lapses}");
+    if let Some(from) = undo.conclusive_from {
+        write!(text, ", conclusive from v{}", from.0).unwrap();
+    }
     text
 }
 

@@ -165,7 +165,7 @@ fn no_order_is_sent_when_its_budget_would_cross_the_deadline() {
         status:  v4 expired, sweep 1, notified 1
         attempt: 1 at plain: failed (request_expired)
         holds:   authorized 25.00 USD
-        undo:    void#1 at plain, sent 1 times, lapses +2.500s
+        undo:    void#1 at plain, sent 1 times, lapses +2.500s, conclusive from v4
         timers:  undo +600.401s
         effect:  pay void#1
         effect:  event expired

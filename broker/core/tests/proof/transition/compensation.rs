@@ -2,25 +2,15 @@
 
 use broker_core::Event;
 use broker_core::event::{PartnerOutcome, PaymentOutcome};
+use broker_core::request::Version;
 use broker_core::timer::TimerKind;
+use broker_core::transition::Rejection;
 use schemas::subject::{PartnerOperation, PaymentOperation};
 
 use crate::support::*;
 
-fn void(outcome: PaymentOutcome) -> Event {
-    pays(1, PaymentOperation::Void, outcome)
-}
-
-fn refund(outcome: PaymentOutcome) -> Event {
-    pays(1, PaymentOperation::Refund, outcome)
-}
-
 fn release(outcome: PartnerOutcome) -> Event {
     says("ideal", 1, PartnerOperation::Release, outcome)
-}
-
-fn cancel_answer(outcome: PartnerOutcome) -> Event {
-    says("plain", 1, PartnerOperation::Cancel, outcome)
 }
 
 /// Canceled while stock and money were (perhaps) held.
@@ -162,16 +152,53 @@ fn nothing_found_ends_a_void_only_with_finality_or_after_the_authorisation_lapse
         ",
     );
     assert_shows(
-        &giving_back().after(2_500).shows(void(no_payment(false))),
+        &voided_after_the_lapse().shows(void(no_payment(false))),
         "
         rows:    -
-        status:  v6 canceled, sweep 1, notified 1
+        status:  v8 canceled, sweep 1, notified 1
         attempt: 1 at ideal: failed (canceled_by_customer)
         holds:   reserved until +120.000s
-        undo:    release#1 at ideal, sent 1 times, lapses +120.500s
-        timers:  undo +3.500s
+        undo:    release#1 at ideal, sent 3 times, lapses +120.500s
+        timers:  undo +8.000s
         ",
     );
+}
+
+/// A copy of the void went out when no authorisation could be accepted any more.
+fn voided_after_the_lapse() -> Scene {
+    giving_back().fired(TimerKind::Undo).fired(TimerKind::Undo)
+}
+
+#[test]
+fn nothing_found_counts_from_when_it_was_asked_not_from_when_it_arrives() {
+    let asked_at = |version| pays_to(Some(version), 1, PaymentOperation::Void, no_payment(false));
+    let scene = voided_after_the_lapse();
+    let conclusive = scene.request.version;
+    for early in [Version(5), Version(conclusive.0 - 1)] {
+        let rejection = scene.try_apply(asked_at(early)).unwrap_err();
+        assert_eq!(rejection, Rejection::Ignored("late, and no money is held"), "{early:?}");
+    }
+    let next = scene.then(asked_at(conclusive)).request;
+    assert!(!next.is_money_open());
+    // Before any copy went out late enough, even an answer that arrives late proves nothing.
+    assert!(giving_back().after(60_000).try_apply(asked_at(Version(5))).is_err());
+}
+
+#[test]
+fn a_refund_asks_anew_whether_there_is_money() {
+    let mut scene = voided_after_the_lapse();
+    let asked_as_void = Some(scene.request.version);
+    scene.apply(void(captured(2500)));
+    let late = pays_to(asked_as_void, 1, PaymentOperation::Void, no_payment(false));
+    assert!(scene.try_apply(late).is_err());
+    assert!(!scene.clone().apply(refund(no_payment(false))).next.is_money_open());
+}
+
+#[test]
+fn an_answer_recorded_before_answers_named_their_question_is_read_by_its_arrival() {
+    let old = pays_to(None, 1, PaymentOperation::Void, no_payment(false));
+    assert!(giving_back().after(2_499).try_apply(old.clone()).is_err());
+    assert!(!giving_back().after(2_500).apply(old).next.is_money_open());
 }
 
 #[test]
@@ -285,163 +312,6 @@ fn a_busy_provider_is_asked_again() {
         &shown,
         "
         nothing to do: late, and no money is held
-        ",
-    );
-}
-
-#[test]
-fn a_canceled_order_is_told_and_its_money_follows() {
-    let mut scene = Scene::canceling();
-    assert_shows(
-        &scene.shows(cancel_answer(PartnerOutcome::Canceled)),
-        "
-        rows:    T19
-        status:  v8 canceled, sweep 1, notified 2, cancel requested
-        attempt: 1 at plain: failed (canceled_by_customer)
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        undo:    void#1 at plain, sent 1 times, lapses +0.500s
-        timers:  undo +1.000s
-        effect:  event canceled
-        effect:  notify 1 canceled
-        effect:  pay void#1
-        ",
-    );
-    assert_shows(
-        &scene.shows(void(captured(2500))),
-        "
-        rows:    -
-        status:  v9 canceled, sweep 1, notified 2, cancel requested
-        attempt: 1 at plain: failed (canceled_by_customer)
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        undo:    refund#1 at plain, sent 1 times, lapses +0.500s
-        timers:  undo +1.000s
-        effect:  pay refund#1
-        ",
-    );
-    assert_shows(
-        &scene.shows(refund(PaymentOutcome::Refunded)),
-        "
-        rows:    -
-        status:  v10 canceled, sweep 1, notified 2, cancel requested
-        attempt: 1 at plain: failed (canceled_by_customer)
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  none
-        ",
-    );
-}
-
-#[test]
-fn a_cancel_refused_for_good_leaves_the_order_standing_and_paid() {
-    let mut scene = Scene::canceling();
-    assert_shows(
-        &scene.shows(cancel_answer(refused(true))),
-        "
-        rows:    -
-        status:  v8 ordered, sweep 1, notified 1
-        attempt: 1 at plain: completed
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  none
-        effect:  event cancel_refused
-        ",
-    );
-}
-
-#[test]
-fn a_cancel_refused_for_good_before_the_capture_is_followed_by_it() {
-    let mut scene = Scene::placing().then(cancel()).then(says(
-        "plain",
-        1,
-        PartnerOperation::Place,
-        confirmed("o-1", 2500),
-    ));
-    assert_shows(
-        &scene.shows(cancel_answer(refused(true))),
-        "
-        rows:    C15
-        status:  v7 ordered, sweep 1, notified 1
-        attempt: 1 at plain: capturing, tried 1 times
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  step +2.000s
-        effect:  event cancel_refused
-        effect:  pay capture#1 25.00 USD
-        ",
-    );
-}
-
-#[test]
-fn a_busy_partner_has_not_refused_the_cancel() {
-    let mut scene = Scene::canceling();
-    assert_shows(
-        &scene.shows(cancel_answer(refused(false))),
-        "
-        nothing to do: not proven canceled; asked again later
-        ",
-    );
-}
-
-#[test]
-fn a_refused_cancel_of_a_rogue_order_says_nothing_about_the_standing_one() {
-    let mut scene = Scene::rogue_order_beside_a_standing_one();
-    assert_shows(
-        &head(&scene.request),
-        "
-        status:  v9 ordered, sweep 1, notified 1, incident LateOrder, tried plain fencing
-        attempt: 2 at fencing: capturing, tried 1 times
-        holds:   authorized 26.00 USD, intent of v7 cap 26.00 USD until +5.000s, order o-2 26.00 USD
-        undo:    cancelorder#1 at plain, sent 1 times, lapses +0.000s
-        timers:  step +2.000s, undo +1.000s
-        ",
-    );
-    assert_shows(
-        &scene.shows(cancel_answer(refused(true))),
-        "
-        nothing to do: not proven canceled; asked again later
-        ",
-    );
-}
-
-#[test]
-fn an_unasked_cancel_notice_counts_as_the_answer_to_ours() {
-    let mut scene = Scene::canceling();
-    let shown = scene.shows(notice("plain", 1, PartnerOutcome::Canceled));
-    assert!(shown.starts_with("rows:    T19"), "{shown}");
-}
-
-#[test]
-fn a_capture_on_its_way_does_not_stop_the_cancel() {
-    let mut scene = Scene::capturing().then(cancel());
-    scene.apply(pays(1, PaymentOperation::Capture, captured(2500)));
-    assert_shows(
-        &scene.shows(cancel_answer(PartnerOutcome::Canceled)),
-        "
-        rows:    T19
-        status:  v8 canceled, sweep 1, notified 2, cancel requested
-        attempt: 1 at plain: failed (canceled_by_customer)
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        undo:    void#1 at plain, sent 1 times, lapses +0.500s
-        timers:  undo +1.000s
-        effect:  event canceled
-        effect:  notify 1 canceled
-        effect:  pay void#1
-        ",
-    );
-}
-
-#[test]
-fn a_rogue_order_that_is_gone_lets_the_waiting_attempt_go_on() {
-    let mut scene = Scene::unwinding()
-        .then(says("plain", 1, PartnerOperation::Place, confirmed("o-1", 2500)))
-        .then(void(PaymentOutcome::Voided));
-    assert_eq!(status(&scene.request), "ordering");
-    assert_shows(
-        &scene.shows(cancel_answer(PartnerOutcome::Canceled)),
-        "
-        rows:    T16 C1
-        status:  v8 ordering, sweep 1, incident LateOrder, tried plain ideal
-        attempt: 2 at ideal: reserving until +1.500s
-        timers:  expiry +600.000s, step +1.500s
-        effect:  event ordering
-        effect:  ideal reserve#2 1 of q-ideal-2600 for 120000 ms, by +1.500s
         ",
     );
 }

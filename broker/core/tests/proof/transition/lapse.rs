@@ -78,7 +78,7 @@ fn a_deadline_before_the_point_of_no_return_gives_back_what_is_held() {
         rows:    T13 C18
         status:  v5 expired, sweep 1, notified 2
         attempt: 1 at plain: failed (request_expired)
-        undo:    void#1 at plain, sent 1 times, lapses +300.500s
+        undo:    void#1 at plain, sent 1 times, lapses +300.500s, conclusive from v5
         timers:  undo +601.000s
         effect:  pay void#1
         effect:  event expired

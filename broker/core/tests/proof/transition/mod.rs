@@ -6,6 +6,7 @@ mod checkout;
 mod compensation;
 mod create;
 mod lapse;
+mod order_undone;
 mod payment;
 mod placement;
 mod search;

@@ -77,7 +77,7 @@ fn the_window_to_act_ends_before_hold_and_deadline_do() {
         rows:    C5 C18 T17
         status:  v4 failed (payment_action_required), sweep 1, notified 1
         attempt: 1 at plain: failed (payment_action_required)
-        undo:    void#1 at plain, sent 1 times, lapses +2.500s
+        undo:    void#1 at plain, sent 1 times, lapses +2.500s, conclusive from v4
         timers:  undo +600.400s
         effect:  pay void#1
         effect:  event failed
@@ -172,7 +172,7 @@ fn an_authorisation_that_stays_unanswered_is_given_up_and_voided() {
         rows:    C7 C18
         status:  v7 ordering, sweep 1
         attempt: 1 at plain: failed (payment_timeout)
-        undo:    void#1 at plain, sent 1 times, lapses +2.500s
+        undo:    void#1 at plain, sent 1 times, lapses +2.500s, conclusive from v7
         timers:  expiry +600.000s, undo +6.500s
         effect:  pay void#1
         ",
@@ -385,7 +385,7 @@ fn money_held_after_a_decline_is_freed_again() {
         rows:    T20
         status:  v5 failed (payment_declined), sweep 1, notified 1
         attempt: 1 at plain: failed (payment_declined)
-        undo:    void#1 at plain, sent 1 times, lapses +0.000s
+        undo:    void#1 at plain, sent 1 times, lapses +0.000s, conclusive from v5
         timers:  undo +1.000s
         effect:  pay void#1
         ",

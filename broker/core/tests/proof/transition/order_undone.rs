@@ -1,0 +1,168 @@
+//! Canceling orders: standing ones at the customer's wish (C19, T19), rogue ones on our own.
+
+use broker_core::Event;
+use broker_core::event::{PartnerOutcome, PaymentOutcome};
+use schemas::subject::{PartnerOperation, PaymentOperation};
+
+use crate::support::*;
+
+fn cancel_answer(outcome: PartnerOutcome) -> Event {
+    says("plain", 1, PartnerOperation::Cancel, outcome)
+}
+
+#[test]
+fn a_canceled_order_is_told_and_its_money_follows() {
+    let mut scene = Scene::canceling();
+    assert_shows(
+        &scene.shows(cancel_answer(PartnerOutcome::Canceled)),
+        "
+        rows:    T19
+        status:  v8 canceled, sweep 1, notified 2, cancel requested
+        attempt: 1 at plain: failed (canceled_by_customer)
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        undo:    void#1 at plain, sent 1 times, lapses +0.500s
+        timers:  undo +1.000s
+        effect:  event canceled
+        effect:  notify 1 canceled
+        effect:  pay void#1
+        ",
+    );
+    assert_shows(
+        &scene.shows(void(captured(2500))),
+        "
+        rows:    -
+        status:  v9 canceled, sweep 1, notified 2, cancel requested
+        attempt: 1 at plain: failed (canceled_by_customer)
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        undo:    refund#1 at plain, sent 1 times, lapses +0.500s
+        timers:  undo +1.000s
+        effect:  pay refund#1
+        ",
+    );
+    assert_shows(
+        &scene.shows(refund(PaymentOutcome::Refunded)),
+        "
+        rows:    -
+        status:  v10 canceled, sweep 1, notified 2, cancel requested
+        attempt: 1 at plain: failed (canceled_by_customer)
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        timers:  none
+        ",
+    );
+}
+
+#[test]
+fn a_cancel_refused_for_good_leaves_the_order_standing_and_paid() {
+    let mut scene = Scene::canceling();
+    assert_shows(
+        &scene.shows(cancel_answer(refused(true))),
+        "
+        rows:    -
+        status:  v8 ordered, sweep 1, notified 1
+        attempt: 1 at plain: completed
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        timers:  none
+        effect:  event cancel_refused
+        ",
+    );
+}
+
+#[test]
+fn a_cancel_refused_for_good_before_the_capture_is_followed_by_it() {
+    let mut scene = Scene::placing().then(cancel()).then(says(
+        "plain",
+        1,
+        PartnerOperation::Place,
+        confirmed("o-1", 2500),
+    ));
+    assert_shows(
+        &scene.shows(cancel_answer(refused(true))),
+        "
+        rows:    C15
+        status:  v7 ordered, sweep 1, notified 1
+        attempt: 1 at plain: capturing, tried 1 times
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        timers:  step +2.000s
+        effect:  event cancel_refused
+        effect:  pay capture#1 25.00 USD
+        ",
+    );
+}
+
+#[test]
+fn a_busy_partner_has_not_refused_the_cancel() {
+    let mut scene = Scene::canceling();
+    assert_shows(
+        &scene.shows(cancel_answer(refused(false))),
+        "
+        nothing to do: not proven canceled; asked again later
+        ",
+    );
+}
+
+#[test]
+fn a_refused_cancel_of_a_rogue_order_says_nothing_about_the_standing_one() {
+    let mut scene = Scene::rogue_order_beside_a_standing_one();
+    assert_shows(
+        &head(&scene.request),
+        "
+        status:  v9 ordered, sweep 1, notified 1, incident LateOrder, tried plain fencing
+        attempt: 2 at fencing: capturing, tried 1 times
+        holds:   authorized 26.00 USD, intent of v7 cap 26.00 USD until +5.000s, order o-2 26.00 USD
+        undo:    cancelorder#1 at plain, sent 1 times, lapses +0.000s
+        timers:  step +2.000s, undo +1.000s
+        ",
+    );
+    assert_shows(
+        &scene.shows(cancel_answer(refused(true))),
+        "
+        nothing to do: not proven canceled; asked again later
+        ",
+    );
+}
+
+#[test]
+fn an_unasked_cancel_notice_counts_as_the_answer_to_ours() {
+    let mut scene = Scene::canceling();
+    let shown = scene.shows(notice("plain", 1, PartnerOutcome::Canceled));
+    assert!(shown.starts_with("rows:    T19"), "{shown}");
+}
+
+#[test]
+fn a_capture_on_its_way_does_not_stop_the_cancel() {
+    let mut scene = Scene::capturing().then(cancel());
+    scene.apply(pays(1, PaymentOperation::Capture, captured(2500)));
+    assert_shows(
+        &scene.shows(cancel_answer(PartnerOutcome::Canceled)),
+        "
+        rows:    T19
+        status:  v8 canceled, sweep 1, notified 2, cancel requested
+        attempt: 1 at plain: failed (canceled_by_customer)
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        undo:    void#1 at plain, sent 1 times, lapses +0.500s
+        timers:  undo +1.000s
+        effect:  event canceled
+        effect:  notify 1 canceled
+        effect:  pay void#1
+        ",
+    );
+}
+
+#[test]
+fn a_rogue_order_that_is_gone_lets_the_waiting_attempt_go_on() {
+    let mut scene = Scene::unwinding()
+        .then(says("plain", 1, PartnerOperation::Place, confirmed("o-1", 2500)))
+        .then(void(PaymentOutcome::Voided));
+    assert_eq!(status(&scene.request), "ordering");
+    assert_shows(
+        &scene.shows(cancel_answer(PartnerOutcome::Canceled)),
+        "
+        rows:    T16 C1
+        status:  v8 ordering, sweep 1, incident LateOrder, tried plain ideal
+        attempt: 2 at ideal: reserving until +1.500s
+        timers:  expiry +600.000s, step +1.500s
+        effect:  event ordering
+        effect:  ideal reserve#2 1 of q-ideal-2600 for 120000 ms, by +1.500s
+        ",
+    );
+}
