@@ -41,20 +41,40 @@ impl Answers {
     }
 
     async fn message(&self, delivery: Delivery, answer: Answer) {
-        match answer {
-            Answer::Accepted { .. } | Answer::Taken => {
+        match Fate::of(answer) {
+            Fate::Done => {
                 crash::point(crash::INGRESS_BEFORE_ACK);
                 acknowledge(&delivery, AckKind::Ack).await;
             }
-            Answer::Rejected { reason, .. } if reason.is_transient() => {
+            Fate::Later => {
                 metrics::redelivery(delivery.source.name());
                 acknowledge(&delivery, AckKind::Nak(Some(self.redelivery_delay))).await;
             }
-            Answer::Rejected { reason, detail } => {
+            Fate::GivenUp(refused) => {
                 let give_up = self.give_up.clone();
-                let refused = Refused { reason, detail };
                 tokio::spawn(async move { give_up.message(delivery, refused).await });
             }
+        }
+    }
+}
+
+/// What the engine's answer means for a message of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is dealt with and can be acknowledged.
+    Done,
+    /// It could not be decided now and is to come back.
+    Later,
+    /// It will never be used: a dead letter first, acknowledged then.
+    GivenUp(Refused),
+}
+
+impl Fate {
+    pub fn of(answer: Answer) -> Self {
+        match answer {
+            Answer::Accepted { .. } | Answer::Taken => Self::Done,
+            Answer::Rejected { reason, .. } if reason.is_transient() => Self::Later,
+            Answer::Rejected { reason, detail } => Self::GivenUp(Refused { reason, detail }),
         }
     }
 }

@@ -22,8 +22,9 @@ pub mod feed;
 pub mod heal;
 pub mod lapse;
 pub mod progress;
+pub mod rows;
 mod send;
-mod session;
+pub mod session;
 pub mod window;
 
 use std::sync::Arc;

@@ -17,12 +17,14 @@ use tokio::sync::oneshot;
 use crate::crash;
 use crate::mailbox::Results;
 use crate::store::{
-    Committed, DeadLetterRow, Fatal, OutboxProgress, Reader, Refusal, Store, StoreError,
+    Committed, DeadLetterRow, Fatal, Listing, OutboxProgress, Reader, Refusal, Store, StoreError,
     StoreThread, StoredRow, Write, WriterEnded,
 };
 
 /// Due timers read at once. More of them are found by the next scan.
 const TIMERS_PER_SCAN_MAX: usize = 4096;
+/// Ids of active requests read at once.
+const RECOVERY_PAGE_MAX: usize = 1024;
 
 /// Names a write in flight.
 enum Tag {
@@ -216,17 +218,44 @@ impl Answering {
                 let stored = self.reader.load(request)?.map(Box::new);
                 Ok(Input::Loaded { request, stored })
             }
-            Question::Timers(until) => {
-                let mut limit = TIMERS_PER_SCAN_MAX;
-                loop {
-                    let timers = self.reader.due_timers(until, limit)?;
-                    if let Some((until, timers)) = complete(until, timers, limit) {
-                        return Ok(Input::Timers { until, timers });
-                    }
-                    limit = limit.saturating_mul(2);
-                }
-            }
+            Question::Timers(until) => due_timers(self.reader.as_ref(), until),
         }
+    }
+}
+
+/// The answer to a scan: everything due up to `until`, or up to an earlier instant if that is too
+/// much at once.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn due_timers(reader: &dyn Reader, until: Timestamp) -> Result<Input, StoreError> {
+    let mut limit = TIMERS_PER_SCAN_MAX;
+    loop {
+        let timers = reader.due_timers(until, limit)?;
+        if let Some((until, timers)) = complete(until, timers, limit) {
+            return Ok(Input::Timers { until, timers });
+        }
+        limit = limit.saturating_mul(2);
+    }
+}
+
+/// After a start: every request that was active goes on. Gives their number.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn recover(reader: &dyn Reader, mut tell: impl FnMut(Input)) -> Result<usize, StoreError> {
+    let mut after = None;
+    let mut count = 0;
+    loop {
+        let ids = reader.ids(&Listing::Active, after, RECOVERY_PAGE_MAX)?;
+        let Some(last) = ids.last().copied() else {
+            return Ok(count);
+        };
+        count += ids.len();
+        for id in ids {
+            tell(Input::Recover(id));
+        }
+        after = Some(last);
     }
 }
 

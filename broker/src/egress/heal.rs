@@ -73,6 +73,26 @@ pub struct Replay {
 }
 
 impl Replay {
+    /// What follows from the findings: what to send again, and the row to go on after. `None` when
+    /// nothing was lost. `unfinished` is an earlier loss that is still being mended.
+    pub fn of(
+        findings: impl Iterator<Item = (&'static str, Finding)>,
+        unfinished: Option<&Self>,
+        cursor: u64,
+    ) -> Option<(Self, u64)> {
+        let mut streams = BTreeSet::new();
+        let mut go_on_after = cursor;
+        for (stream, finding) in findings {
+            if let Finding::Lost { resume_after, .. } = finding {
+                streams.insert(stream);
+                go_on_after = go_on_after.min(resume_after);
+            }
+        }
+        let lost = !streams.is_empty();
+        let replay = Self { settled: cursor, streams };
+        lost.then(|| (replay.merge(unfinished.cloned(), cursor), go_on_after))
+    }
+
     /// Another loss while the last one is still being mended: everything wanted then is wanted
     /// now.
     pub fn merge(self, unfinished: Option<Self>, cursor: u64) -> Self {

@@ -17,21 +17,84 @@ use crate::storage::Storage;
 use crate::store::{Meta, OutboxProgress, OutboxSeq, StreamMark, WriterEnded};
 
 /// Shortest time between two durable cursors. A crash sends at most the rows of this time again.
-const SAVE_INTERVAL: Duration = Duration::from_millis(100);
+pub const SAVE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// The marks, and when they are made durable.
 #[derive(Debug)]
 pub struct Progress {
+    marks: Marks,
+    saved_at: Instant,
+    saving: Option<JoinHandle<Result<(), WriterEnded>>>,
+}
+
+impl Progress {
+    pub fn new(meta: &Meta, read: Positions) -> Self {
+        Self { marks: Marks::new(meta, read), saved_at: Instant::now(), saving: None }
+    }
+
+    pub fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    pub fn marks_mut(&mut self) -> &mut Marks {
+        &mut self.marks
+    }
+
+    /// Starts a write if there is something to write, none is under way, and it is time.
+    pub fn save_if_due(&mut self, storage: &Arc<Storage>, cursor: u64) {
+        if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.saving = None;
+        }
+        let due = self.marks.is_dirty(cursor) && self.saved_at.elapsed() >= SAVE_INTERVAL;
+        if due && self.saving.is_none() {
+            let progress = self.take(cursor);
+            let storage = Arc::clone(storage);
+            self.saving = Some(tokio::task::spawn_blocking(move || {
+                crash::point(crash::EGRESS_BEFORE_CURSOR);
+                storage.write_progress(progress)
+            }));
+        }
+    }
+
+    /// Until the next write may be due; long if there is nothing to write.
+    pub fn pause(&self, cursor: u64) -> Duration {
+        if !self.marks.is_dirty(cursor) {
+            return Duration::MAX;
+        }
+        SAVE_INTERVAL.saturating_sub(self.saved_at.elapsed())
+    }
+
+    /// The last write, waited for.
+    pub async fn finish(&mut self, storage: &Arc<Storage>, cursor: u64) {
+        if let Some(saving) = self.saving.take() {
+            // Failed or not: the store's own thread reports its end.
+            let _ = saving.await;
+        }
+        if self.marks.is_dirty(cursor) {
+            let progress = self.take(cursor);
+            let storage = Arc::clone(storage);
+            let _ = tokio::task::spawn_blocking(move || storage.write_progress(progress)).await;
+        }
+    }
+
+    fn take(&mut self, cursor: u64) -> OutboxProgress {
+        self.saved_at = Instant::now();
+        self.marks.take(cursor)
+    }
+}
+
+/// What is known of the streams, and what of it is not durable yet. Pure.
+#[derive(Debug)]
+pub struct Marks {
     marks: BTreeMap<&'static str, StreamMark>,
     /// Streams whose mark moved since the last write.
     moved: BTreeSet<&'static str>,
     /// How far the source streams were read; their marks follow it whenever there is a write.
     read: Positions,
     saved_cursor: u64,
-    saved_at: Instant,
-    saving: Option<JoinHandle<Result<(), WriterEnded>>>,
 }
 
-impl Progress {
+impl Marks {
     pub fn new(meta: &Meta, read: Positions) -> Self {
         let known = |spec: StreamSpec| Some((spec.name, meta.stream(spec.name)?.clone()));
         Self {
@@ -39,8 +102,6 @@ impl Progress {
             moved: BTreeSet::new(),
             read,
             saved_cursor: meta.outbox_sent.0,
-            saved_at: Instant::now(),
-            saving: None,
         }
     }
 
@@ -101,52 +162,16 @@ impl Progress {
         self.moved.insert(stream);
     }
 
-    /// Starts a write if there is something to write, none is under way, and it is time.
-    pub fn save_if_due(&mut self, storage: &Arc<Storage>, cursor: u64) {
-        if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.saving = None;
-        }
-        let due = self.is_dirty(cursor) && self.saved_at.elapsed() >= SAVE_INTERVAL;
-        if due && self.saving.is_none() {
-            let progress = self.take(cursor);
-            let storage = Arc::clone(storage);
-            self.saving = Some(tokio::task::spawn_blocking(move || {
-                crash::point(crash::EGRESS_BEFORE_CURSOR);
-                storage.write_progress(progress)
-            }));
-        }
-    }
-
-    /// Until the next write may be due; long if there is nothing to write.
-    pub fn pause(&self, cursor: u64) -> Duration {
-        if !self.is_dirty(cursor) {
-            return Duration::MAX;
-        }
-        SAVE_INTERVAL.saturating_sub(self.saved_at.elapsed())
-    }
-
-    /// The last write, waited for.
-    pub async fn finish(&mut self, storage: &Arc<Storage>, cursor: u64) {
-        if let Some(saving) = self.saving.take() {
-            // Failed or not: the store's own thread reports its end.
-            let _ = saving.await;
-        }
-        if self.is_dirty(cursor) {
-            let progress = self.take(cursor);
-            let storage = Arc::clone(storage);
-            let _ = tokio::task::spawn_blocking(move || storage.write_progress(progress)).await;
-        }
-    }
-
-    fn is_dirty(&self, cursor: u64) -> bool {
+    /// Whether there is something to write.
+    pub fn is_dirty(&self, cursor: u64) -> bool {
         cursor != self.saved_cursor || !self.moved.is_empty()
     }
 
-    fn take(&mut self, cursor: u64) -> OutboxProgress {
+    /// What is to be written now.
+    pub fn take(&mut self, cursor: u64) -> OutboxProgress {
         self.follow_sources();
         let moved = std::mem::take(&mut self.moved);
         self.saved_cursor = cursor;
-        self.saved_at = Instant::now();
         let marks = moved.iter().filter_map(|stream| self.marks.get(stream).cloned()).collect();
         OutboxProgress { sent: Some(OutboxSeq(cursor)), marks }
     }
@@ -173,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_the_furthest_ack_of_its_stream() {
-        let mut progress = Progress::new(&meta(), Positions::default());
+        let mut progress = Marks::new(&meta(), Positions::default());
         progress.found(PARTNER_COMMANDS, 5, false);
         progress.acked(PARTNER_COMMANDS, 9, &id("b"), 2);
         progress.acked(PARTNER_COMMANDS, 8, &id("a"), 1);
@@ -184,7 +209,7 @@ mod tests {
 
     #[test]
     fn cursor_and_moved_marks_are_written_together_and_once() {
-        let mut progress = Progress::new(&meta(), Positions::default());
+        let mut progress = Marks::new(&meta(), Positions::default());
         assert!(!progress.is_dirty(3));
         progress.found(PARTNER_COMMANDS, 5, false);
         progress.acked(PARTNER_COMMANDS, 9, &id("b"), 4);
@@ -197,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_stream_that_was_lost_starts_with_a_fresh_mark() {
-        let mut progress = Progress::new(&meta(), Positions::default());
+        let mut progress = Marks::new(&meta(), Positions::default());
         progress.found(PURCHASE_EVENTS, 5, false);
         progress.acked(PURCHASE_EVENTS, 9, &id("b"), 4);
         progress.found(PURCHASE_EVENTS, 5, false);
@@ -210,7 +235,7 @@ mod tests {
     #[test]
     fn marks_of_sources_follow_what_was_read_and_ride_along() {
         let read = Positions::default();
-        let mut progress = Progress::new(&meta(), read.clone());
+        let mut progress = Marks::new(&meta(), read.clone());
         let source = SourceStream::PaymentReplies;
         progress.found_source(source, 5, 7, false);
         progress.take(3);

@@ -4,8 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::Message as NatsMessage;
-use broker_core::effect::Effect;
-use broker_core::receipt::Receipt;
 use bytes::Bytes;
 use schemas::id::MessageId;
 
@@ -13,12 +11,12 @@ use super::Task;
 use super::ack::{self, Ack};
 use super::feed::Next;
 use super::lapse::{self, Timed};
-use super::window::LaneKey;
+use super::rows::{lane_of, shown_receipt};
 use crate::crash;
 use crate::metrics;
 use crate::nats::headers;
 use crate::storage::describe;
-use crate::store::{OutboxSeq, Outgoing, Reader, StoreError, StoredRow};
+use crate::store::{OutboxSeq, StoreError, StoredRow};
 use crate::wire::outgoing::{self, Message};
 
 /// Rows made into messages at once.
@@ -92,7 +90,7 @@ impl Task {
         let reader = self.with.storage.reader();
         let prepared = self.read(move || {
             let convert = |row: StoredRow| {
-                let shown = receipt_of(&row, reader.as_ref())?;
+                let shown = shown_receipt(&row, reader.as_ref())?;
                 let message = outgoing::message(&context, &row, shown.as_ref());
                 Ok((row, message))
             };
@@ -201,7 +199,7 @@ impl Task {
                 if let Some(row) = self.window.settle(seq) {
                     let Message { stream, id, .. } = &row.message;
                     metrics::published(stream, duplicate);
-                    self.progress.acked(stream, sequence, id, seq);
+                    self.progress.marks_mut().acked(stream, sequence, id, seq);
                 }
             }
             Ack::Refused { why } => {
@@ -219,19 +217,4 @@ impl Task {
         let row = self.window.get(seq)?;
         Some((row.message.stream, row.message.id.clone()))
     }
-}
-
-fn lane_of(row: &StoredRow) -> Option<LaneKey> {
-    match &row.outgoing {
-        Outgoing::Effect(row) => Some((row.request, row.effect.lane())),
-        Outgoing::DeadLetter(_) => None,
-    }
-}
-
-/// The receipt in force when the notification was decided, so that every copy shows the same.
-fn receipt_of(row: &StoredRow, reader: &dyn Reader) -> Result<Option<Receipt>, StoreError> {
-    let Some(effect_row) = outgoing::wants_receipt(row) else { return Ok(None) };
-    let Effect::Notify { snapshot, .. } = &effect_row.effect else { return Ok(None) };
-    let shown = |r: &Receipt| r.sweep <= snapshot.sweep && r.decided_at <= row.at;
-    Ok(reader.receipts(effect_row.request)?.into_iter().rev().find(shown))
 }

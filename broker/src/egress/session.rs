@@ -1,7 +1,6 @@
 //! What happens once per connection, before anything is published on it: the streams are made to
 //! exist, the server says what its acks are worth, and each stream is compared with its mark.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use async_nats::jetstream::message::StreamMessage;
@@ -17,7 +16,7 @@ use crate::nats::{NatsError, durability, headers, streams};
 use crate::storage::describe;
 
 /// Streams that only the outbox writes to.
-const TARGETS: [&str; 5] = [
+pub const TARGETS: [&str; 5] = [
     name::PARTNER_COMMANDS,
     name::PAYMENT_COMMANDS,
     name::PURCHASE_EVENTS,
@@ -65,31 +64,32 @@ impl Task {
     }
 
     fn conclude(&mut self, found: Vec<(&'static str, (Seen, Finding))>) {
-        let cursor = self.window.cursor();
-        let mut lost = BTreeSet::new();
-        let mut resume_after = cursor;
-        for (stream, (seen, finding)) in found {
-            if let Finding::Lost { what, resume_after: row } = finding {
-                tracing::error!(stream, what, from = row, "a stream lost acknowledged messages");
+        for (stream, (seen, finding)) in &found {
+            if let Finding::Lost { what, resume_after } = finding {
+                tracing::error!(
+                    stream,
+                    what,
+                    from = resume_after,
+                    "a stream lost acknowledged messages"
+                );
                 metrics::stream_incident(stream, what);
                 metrics::rewound(stream);
-                lost.insert(stream);
-                resume_after = resume_after.min(row);
             }
-            let is_new = finding != Finding::Intact;
-            self.progress.found(stream, seen.created_unix_ns, is_new);
+            let is_new = *finding != Finding::Intact;
+            self.progress.marks_mut().found(stream, seen.created_unix_ns, is_new);
         }
-        if !lost.is_empty() {
-            let replay = Replay { settled: cursor, streams: lost };
-            self.replay = Some(replay.merge(self.replay.take(), cursor));
+        let cursor = self.window.cursor();
+        let findings = found.iter().map(|(stream, (_, finding))| (*stream, *finding));
+        if let Some((replay, resume_after)) = Replay::of(findings, self.replay.as_ref(), cursor) {
             self.window.rewind(resume_after);
+            self.replay = Some(replay);
         }
     }
 
     async fn compare(&self, stream: &'static str) -> Result<(Seen, Finding), NatsError> {
         let handle = self.stream(stream).await?;
         let info = handle.cached_info();
-        let mark = self.progress.mark(stream);
+        let mark = self.progress.marks().mark(stream);
         let marked = mark.map_or(0, |mark| mark.sequence);
         let seen = Seen {
             created_unix_ns: info.created.unix_timestamp_nanos(),
@@ -112,8 +112,8 @@ impl Task {
             let (stream, info) = (source.name(), handle.cached_info());
             let created = info.created.unix_timestamp_nanos();
             let last = info.state.last_sequence;
-            let read = self.progress.read_of(*source);
-            let lost = judge_source(self.progress.mark(stream), created, last, read);
+            let read = self.progress.marks().read_of(*source);
+            let lost = judge_source(self.progress.marks().mark(stream), created, last, read);
             if let Some(what) = lost {
                 tracing::error!(
                     stream,
@@ -122,7 +122,7 @@ impl Task {
                 );
                 metrics::stream_incident(stream, what);
             }
-            self.progress.found_source(*source, created, last, lost.is_some());
+            self.progress.marks_mut().found_source(*source, created, last, lost.is_some());
         }
     }
 }

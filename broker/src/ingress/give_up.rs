@@ -35,12 +35,18 @@ impl GiveUp {
             "a message is given up"
         );
         metrics::dead_letter(source.name(), reason);
-        let letter = letter(&message, source, refused);
+        let pairs = headers::pairs(message.headers.as_ref());
+        let letter = letter(
+            source,
+            &message.subject,
+            &message.payload,
+            &pairs,
+            published(&message),
+            refused,
+        );
         let position = position(&message, source);
         let storage = Arc::clone(&self.storage);
-        let at = letter.received_at;
-        let written =
-            tokio::task::spawn_blocking(move || write(&storage, letter, position, at)).await;
+        let written = tokio::task::spawn_blocking(move || write(&storage, letter, position)).await;
         if matches!(written, Ok(Ok(())))
             && let Err(error) = message.ack().await
         {
@@ -54,13 +60,7 @@ fn write(
     storage: &Storage,
     mut letter: DeadLetter,
     source: Option<StreamPosition>,
-    at: Timestamp,
 ) -> Result<(), WriterEnded> {
-    let row = |letter: &DeadLetter| DeadLetterRow {
-        stream: SmolStr::new(&letter.stream),
-        at,
-        body: Bytes::from(json::encode(letter)),
-    };
     if let Err(refusal) = storage.write_letter(row(&letter), source)? {
         tracing::warn!(%refusal, "a dead letter is kept without its payload");
         letter.payload = DeadPayload::Withheld;
@@ -72,20 +72,39 @@ fn write(
     Ok(())
 }
 
-/// The same letter for every delivery of the same message: it is dated by the server's copy.
-fn letter(message: &Message, source: SourceStream, refused: Refused) -> DeadLetter {
-    let pairs = headers::pairs(message.headers.as_ref());
-    let received_at = message.info().map_or(Timestamp::ZERO, |info| {
+/// The letter as the store keeps it.
+pub fn row(letter: &DeadLetter) -> DeadLetterRow {
+    DeadLetterRow {
+        stream: SmolStr::new(&letter.stream),
+        at: letter.received_at,
+        body: Bytes::from(json::encode(letter)),
+    }
+}
+
+/// The same letter for every delivery of the same message: `published` is the instant of the
+/// server's copy.
+pub fn letter(
+    source: SourceStream,
+    subject: &str,
+    body: &[u8],
+    headers: &[(String, String)],
+    published: Timestamp,
+    refused: Refused,
+) -> DeadLetter {
+    DeadLetter::new(
+        (source.name(), subject),
+        (refused.reason, refused.detail),
+        published,
+        body,
+        headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+    )
+}
+
+fn published(message: &Message) -> Timestamp {
+    message.info().map_or(Timestamp::ZERO, |info| {
         let ms = info.published.unix_timestamp_nanos() / 1_000_000;
         Timestamp::from_unix_ms(u64::try_from(ms).unwrap_or(0))
-    });
-    DeadLetter::new(
-        (source.name(), &message.subject),
-        (refused.reason, refused.detail),
-        received_at,
-        &message.payload,
-        pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())),
-    )
+    })
 }
 
 fn position(message: &Message, source: SourceStream) -> Option<StreamPosition> {

@@ -46,16 +46,34 @@ impl Listener {
     }
 
     fn read(&self, message: &Message) -> Option<Input> {
-        let (partner, kind) = parse_partner_reply(&message.subject)?;
-        let index = self.partners.index_of(&partner)?;
+        let nobody = message.status == Some(StatusCode::NO_RESPONDERS);
+        let heard = Heard { subject: &message.subject, body: &message.payload, nobody };
+        heard.read(&self.partners, &self.asked, Instant::now())
+    }
+}
+
+/// What came on the subscription.
+#[derive(Debug, Clone, Copy)]
+pub struct Heard<'a> {
+    pub subject: &'a str,
+    pub body: &'a [u8],
+    /// It is the server's word that nobody listens for the question.
+    pub nobody: bool,
+}
+
+impl Heard<'_> {
+    /// `None` if it is of no use.
+    pub fn read(self, partners: &Partners, asked: &Asked, now: Instant) -> Option<Input> {
+        let (partner, kind) = parse_partner_reply(self.subject)?;
+        let index = partners.index_of(&partner)?;
         if kind != PartnerReplyKind::Quote {
             return None;
         }
-        if message.status == Some(StatusCode::NO_RESPONDERS) {
-            let calls = self.asked.unheard(index, Instant::now());
+        if self.nobody {
+            let calls = asked.unheard(index, now);
             return (!calls.is_empty()).then_some(Input::PartnerDown { partner, calls });
         }
-        match quote::answers(&partner, &message.payload) {
+        match quote::answers(&partner, self.body) {
             Ok(answers) => Some(Input::Quotes { origin: None, partner, answers }),
             Err(error) => {
                 tracing::debug!(%partner, %error, "quote answers that cannot be read");

@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use async_nats::PublishError;
 use broker_core::engine::output::Question;
-use broker_core::partner::{PartnerIndex, Partners};
+use broker_core::partner::{PartnerIndex, PartnerProfile, Partners};
 use bytes::Bytes;
 use schemas::directory::Transport;
+use schemas::id::CallId;
 use schemas::partner::QUOTE_ITEMS_MAX;
 use schemas::subject::{self, PartnerReplyKind};
 use tokio::sync::mpsc;
@@ -51,41 +52,60 @@ impl Sender {
     async fn ask(
         &self,
         partner: PartnerIndex,
-        mut questions: Vec<Question>,
+        questions: Vec<Question>,
     ) -> Result<(), PublishError> {
-        while !questions.is_empty() {
-            let rest = questions.split_off(questions.len().min(QUOTE_ITEMS_MAX));
-            self.ask_at_once(partner, questions).await?;
-            questions = rest;
+        for asking in messages(self.partners.at(partner), questions) {
+            let headers = headers::id_only(&asking.id.to_string());
+            let (subject, body) = (asking.subject, asking.body);
+            let client = &self.connection.client;
+            match asking.reply {
+                Some(reply) => {
+                    self.asked.note(partner, asking.calls, Instant::now());
+                    client.publish_with_reply_and_headers(subject, reply, headers, body).await?;
+                }
+                // No ack is asked for: a question is soft even where it is stored.
+                None => client.publish_with_headers(subject, headers, body).await?,
+            }
         }
         Ok(())
     }
+}
 
-    async fn ask_at_once(
-        &self,
-        partner: PartnerIndex,
-        questions: Vec<Question>,
-    ) -> Result<(), PublishError> {
-        let profile = self.partners.at(partner);
-        let Some(first) = questions.first() else { return Ok(()) };
-        let headers = headers::id_only(&first.call.to_string());
-        let client = &self.connection.client;
-        match profile.transport {
+/// One message with questions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asking {
+    pub subject: String,
+    /// Where a live partner answers; the answers of others come through their stream.
+    pub reply: Option<String>,
+    /// The first of the calls names the message.
+    pub id: CallId,
+    pub calls: Vec<CallId>,
+    pub body: Bytes,
+}
+
+/// The messages that ask `questions`, as many to a message as one may carry.
+pub fn messages(profile: &PartnerProfile, mut questions: Vec<Question>) -> Vec<Asking> {
+    let mut messages = Vec::with_capacity(1);
+    while let Some(id) = questions.first().map(|first| first.call) {
+        let rest = questions.split_off(questions.len().min(QUOTE_ITEMS_MAX));
+        let calls = questions.iter().map(|question| question.call).collect();
+        let kind = match profile.transport {
+            Transport::Live => PartnerReplyKind::Quote,
+            Transport::Queued => PartnerReplyKind::QuoteQueued,
+        };
+        let reply = subject::partner_reply(&profile.id, kind);
+        let body = Bytes::from(quote::request(&reply, questions));
+        messages.push(match profile.transport {
             Transport::Live => {
-                let calls = questions.iter().map(|question| question.call).collect();
-                let reply = subject::partner_reply(&profile.id, PartnerReplyKind::Quote);
-                let body = Bytes::from(quote::request(&reply, questions));
-                self.asked.note(partner, calls, Instant::now());
                 let subject = subject::partner_quote(&profile.id);
-                client.publish_with_reply_and_headers(subject, reply, headers, body).await
+                Asking { subject, reply: Some(reply), id, calls, body }
             }
             Transport::Queued => {
-                let reply = subject::partner_reply(&profile.id, PartnerReplyKind::QuoteQueued);
-                let body = Bytes::from(quote::request(&reply, questions));
-                // No ack is asked for: a question is soft even where it is stored.
                 let subject = subject::partner_quote_queued(&profile.id);
-                client.publish_with_headers(subject, headers, body).await
+                Asking { subject, reply: None, id, calls, body }
             }
-        }
+        });
+        questions = rest;
     }
+    messages
 }

@@ -7,7 +7,6 @@ use async_nats::jetstream;
 use broker_core::Engine;
 use broker_core::Policy;
 use broker_core::engine::EngineConfig;
-use broker_core::engine::input::Input;
 use broker_core::partner::Partners;
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -34,16 +33,11 @@ use crate::questions::asked::Asked;
 use crate::questions::listen::{self, Listener};
 use crate::questions::send::{QUEUE_MESSAGES_MAX, Sender};
 use crate::service::{self, Calls};
-use crate::storage::{Storage, describe};
-use crate::store::{
-    Fatal, FjallOptions, FjallStore, Incarnation, Listing, Meta, Reader, Store, StoreError,
-};
+use crate::storage::{Storage, describe, recover};
+use crate::store::{Fatal, FjallOptions, FjallStore, Incarnation, Meta, Store, StoreError};
 use crate::waiters::Waiters;
 use crate::wire::WireContext;
 use crate::{directory, housekeeping, metrics};
-
-/// Ids of active requests read at once.
-const RECOVERY_PAGE_MAX: usize = 1024;
 
 pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, ServeError> {
     let clock = Clock::system();
@@ -247,7 +241,8 @@ impl Shell<'_> {
     async fn recover(&self) -> Result<(), ServeError> {
         let reader = self.storage.reader();
         let results = self.results.clone();
-        let recovered = blocking(move || recover(reader.as_ref(), &results)).await;
+        let recovered =
+            blocking(move || recover(reader.as_ref(), |input| results.send(input))).await;
         let requests = recovered.map_err(|source| ServeError::Read { source })?;
         tracing::info!(requests, "recovering active requests");
         Ok(())
@@ -330,22 +325,6 @@ impl Shell<'_> {
             room: Arc::new(Semaphore::new(self.config.limits.service_in_flight_max)),
             stop: self.stopped.clone(),
         }
-    }
-}
-
-fn recover(reader: &dyn Reader, results: &Results) -> Result<usize, StoreError> {
-    let mut after = None;
-    let mut count = 0;
-    loop {
-        let ids = reader.ids(&Listing::Active, after, RECOVERY_PAGE_MAX)?;
-        let Some(last) = ids.last().copied() else {
-            return Ok(count);
-        };
-        count += ids.len();
-        for id in ids {
-            results.send(Input::Recover(id));
-        }
-        after = Some(last);
     }
 }
 
