@@ -81,7 +81,8 @@ pub(super) fn reply(row: &OutboxRow, now: Timestamp) -> Option<Input> {
         }
         Effect::Payment { attempt, command } => {
             let (operation, outcome) = payment_outcome(command, later)?;
-            let answer = PaymentAnswer { attempt: *attempt, operation, outcome };
+            let (attempt, in_reply_to) = (*attempt, Some(row.version));
+            let answer = PaymentAnswer { attempt, operation, in_reply_to, outcome };
             Some(Input::Payment { origin: NOBODY, source: None, request, answer })
         }
         Effect::Event { .. } | Effect::Notify { .. } => None,
