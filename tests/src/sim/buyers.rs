@@ -4,6 +4,14 @@
 //! A customer who wants a book at a known price is the only one who notices a broker that never
 //! buys: in a calm run the outcome must be the planned one ([`Buyers::expected`]).
 
+mod customers;
+mod desk;
+mod extras;
+mod kinds;
+mod nonsense;
+mod plan;
+mod wishes;
+
 use partner_sim::config::{PriceScript, StockScript};
 use schemas::catalog::CatalogEntry;
 use schemas::event::Notification;
@@ -12,6 +20,8 @@ use schemas::{CustomerId, RequestId, Timestamp};
 
 use super::choices::Choices;
 use crate::auditor::{Answer, Command, Route};
+
+pub use customers::Customers;
 
 /// One thing a customer does at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
