@@ -55,6 +55,9 @@ pub struct PurchaseRequest {
     pub checkout: Option<Checkout>,
     /// Compensations still without proof, in the order in which they run.
     pub undo: Vec<Undo>,
+    /// Orders that no longer stand or that nobody wanted, canceled or about to be: another copy of
+    /// their confirmation is no news. At most [`KNOWN_ORDERS_MAX`].
+    pub known_orders: Vec<KnownOrder>,
     pub cancel_requested: bool,
     /// Number of the last sweep started, from 1.
     pub sweep: u32,
@@ -187,6 +190,17 @@ pub struct PlacedOrder {
     pub total: Money,
 }
 
+/// Orders remembered besides the one of the current attempt. Honest stores cannot make more than
+/// attempts are allowed; a store that goes on inventing orders is not followed for ever.
+pub const KNOWN_ORDERS_MAX: usize = 8;
+
+/// An order that is dealt with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KnownOrder {
+    pub attempt: u8,
+    pub order_id: OrderId,
+}
+
 /// One compensation: durable, retried until its answer proves it done.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Undo {
@@ -292,6 +306,17 @@ impl PurchaseRequest {
             )
         );
         its_doing.then_some(&checkout.quote.partner)
+    }
+
+    /// A confirmation of this order has been dealt with before.
+    pub fn knows_order(&self, attempt: u8, order_id: &OrderId) -> bool {
+        let current = self.checkout.as_ref().filter(|checkout| checkout.attempt == attempt);
+        let placed = current.and_then(|checkout| checkout.order.as_ref());
+        placed.is_some_and(|placed| placed.order_id == *order_id)
+            || self
+                .known_orders
+                .iter()
+                .any(|known| known.attempt == attempt && known.order_id == *order_id)
     }
 
     /// Money or an order of an earlier attempt is not proven gone: nothing new may be authorised.

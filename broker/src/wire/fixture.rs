@@ -125,6 +125,7 @@ pub(crate) fn request() -> PurchaseRequest {
         status: Status::Searching,
         checkout: None,
         undo: Vec::new(),
+        known_orders: Vec::new(),
         cancel_requested: false,
         sweep: 1,
         fruitless: 0,

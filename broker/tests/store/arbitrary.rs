@@ -13,8 +13,9 @@ use broker_core::event::{
 use broker_core::quote::{Cost, Quote};
 use broker_core::receipt::{Receipt, Verdict};
 use broker_core::request::{
-    Authorization, Checkout, Incident, Offered, PlacedOrder, PlacementIntent, PurchaseRequest,
-    Reservation, Status, Step, Submission, Terms, Undo, UndoKind, Unknown, Version,
+    Authorization, Checkout, Incident, KnownOrder, Offered, PlacedOrder, PlacementIntent,
+    PurchaseRequest, Reservation, Status, Step, Submission, Terms, Undo, UndoKind, Unknown,
+    Version,
 };
 use broker_core::timer::{TimerKind, Timers};
 use proptest::collection::vec;
@@ -234,6 +235,12 @@ fn undo() -> impl Strategy<Value = Undo> + Clone {
     )
 }
 
+fn undos() -> impl Strategy<Value = (Vec<Undo>, Vec<KnownOrder>)> + Clone {
+    let known = (any::<u8>(), order_id());
+    let known = known.prop_map(|(attempt, order_id)| KnownOrder { attempt, order_id });
+    (vec(undo(), 0..3), vec(known, 0..3))
+}
+
 fn timers() -> impl Strategy<Value = Timers> + Clone {
     vec(option::of(instant()), TimerKind::ALL.len()).prop_map(|due| {
         let mut timers = Timers::default();
@@ -254,13 +261,13 @@ pub(crate) fn request() -> impl Strategy<Value = PurchaseRequest> + Clone {
         Incident::CaptureFailed,
         Incident::UndoStuck,
     ];
-    let state = (version(), terms(), status(), option::of(checkout()), vec(undo(), 0..3));
+    let state = (version(), terms(), status(), option::of(checkout()), undos());
     let counts = (any::<u32>(), any::<u8>(), any::<u16>(), option::of(any::<u64>()));
     let rest = (any::<bool>(), vec(partner(), 0..4), option::of(select(incidents)));
     let times = (timers(), option::of(instant()));
     (submission(), state, counts, rest, times).prop_map(
         |(submission, state, counts, rest, (timers, closed_at))| {
-            let (version, terms, status, checkout, undo) = state;
+            let (version, terms, status, checkout, (undo, known_orders)) = state;
             let (sweep, fruitless, notified, told_best) = counts;
             let (cancel_requested, tried, incident) = rest;
             PurchaseRequest {
@@ -270,6 +277,7 @@ pub(crate) fn request() -> impl Strategy<Value = PurchaseRequest> + Clone {
                 status,
                 checkout,
                 undo,
+                known_orders,
                 cancel_requested,
                 sweep,
                 fruitless,

@@ -88,6 +88,7 @@ const HEAD_VARIANTS: &[&str] = &[
     "UndoStuck",
     "VoidFrom(",
     "RefundFrom(",
+    "KnownOrder(",
     "AtMost",
     "Exact",
     "shipping: Unknown",

@@ -38,6 +38,10 @@ pub(super) fn begin_attempt(d: &mut Draft<'_>, mut quotes: Vec<Quote>) {
     let attempt = u8::try_from(d.next.tried.len()).expect("attempts are limited to a few");
     d.next.status = Status::Ordering;
     d.sleep(TimerKind::Sweep);
+    let before = d.next.checkout.take();
+    if let Some((attempt, order)) = before.and_then(|c| Some((c.attempt, c.order?))) {
+        d.remember_order(attempt, order.order_id);
+    }
     d.next.checkout = Some(Checkout {
         attempt,
         quote,

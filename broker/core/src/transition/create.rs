@@ -27,6 +27,7 @@ pub(super) fn create(
         status: Status::Pending,
         checkout: None,
         undo: Vec::new(),
+        known_orders: Vec::new(),
         cancel_requested: false,
         sweep: 0,
         fruitless: 0,

@@ -1,12 +1,15 @@
 //! A change under construction: the next head, the rows taken and the effects collected so far.
 
+use schemas::id::OrderId;
 use schemas::{DurationMs, RejectReason, Timestamp};
 
 use super::Transition;
 use crate::effect::{AcceptToken, Effect, EventKind, Outcome, PartnerCommand, PaymentCommand};
 use crate::partner::PartnerProfile;
 use crate::policy::Policy;
-use crate::request::{Checkout, Incident, PurchaseRequest, Status, Version};
+use crate::request::{
+    Checkout, Incident, KNOWN_ORDERS_MAX, KnownOrder, PurchaseRequest, Status, Version,
+};
 use crate::row::Row;
 use crate::timer::TimerKind;
 
@@ -91,6 +94,13 @@ impl<'a> Draft<'a> {
 
     pub(super) fn is_expired(&self) -> bool {
         self.now >= self.next.terms.expires_at
+    }
+
+    /// Another confirmation of this order will be no news.
+    pub(super) fn remember_order(&mut self, attempt: u8, order_id: OrderId) {
+        if self.next.known_orders.len() < KNOWN_ORDERS_MAX {
+            self.next.known_orders.push(KnownOrder { attempt, order_id });
+        }
     }
 
     /// Opens an incident once per kind; tells operator and customer.

@@ -335,28 +335,31 @@ fn partner_canceled(d: &mut Draft<'_>) {
 
 /// T20: an order nobody should have: after proof of its absence, or of an earlier attempt.
 fn late(d: &mut Draft<'_>, attempt: u8, outcome: PartnerOutcome) -> Outcome {
-    match outcome {
-        PartnerOutcome::Confirmed { .. } => {}
+    let order_id = match outcome {
+        PartnerOutcome::Confirmed { order_id, .. } => order_id,
         PartnerOutcome::Canceled
         | PartnerOutcome::NotFound { .. }
         | PartnerOutcome::Refused { .. }
         | PartnerOutcome::Reserved { .. }
         | PartnerOutcome::Released => return Err(Rejection::Ignored("late, and no order")),
+    };
+    if d.next.knows_order(attempt, &order_id) {
+        return Err(Rejection::Ignored("this order is known and dealt with"));
     }
-    let known = d
-        .next
-        .checkout
-        .as_ref()
-        .is_some_and(|checkout| checkout.attempt == attempt && checkout.order.is_some());
+    d.row(Row::T20);
+    d.remember_order(attempt, order_id);
+    d.incident(Incident::LateOrder);
+    let current = d.next.checkout.as_ref().is_some_and(|checkout| checkout.attempt == attempt);
+    let stands = current && d.next.status == Status::Ordered;
     let canceling = d
         .next
         .undo
         .iter()
         .any(|undo| undo.attempt == attempt && undo.kind == UndoKind::CancelOrder);
-    if known || canceling {
-        return Err(Rejection::Ignored("this order is known and dealt with"));
+    // Of two orders under one key, a cancel by key could hit the wrong one: a human decides.
+    if stands || canceling {
+        return Ok(());
     }
-    d.row(Row::T20);
     let partner = d.next.partner_of(attempt).expect("checked by the caller").clone();
     let undo = Undo {
         kind: UndoKind::CancelOrder,
@@ -367,7 +370,6 @@ fn late(d: &mut Draft<'_>, attempt: u8, outcome: PartnerOutcome) -> Outcome {
         conclusive_from: None,
     };
     d.next.undo.insert(0, undo);
-    d.incident(Incident::LateOrder);
     compensation::start(d);
     Ok(())
 }

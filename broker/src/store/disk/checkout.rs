@@ -1,8 +1,8 @@
 //! One attempt to buy, and its compensations.
 
 use broker_core::request::{
-    Authorization, Checkout, PlacedOrder, PlacementIntent, Reservation, Step, Undo, UndoKind,
-    Unknown, Version,
+    Authorization, Checkout, KnownOrder, PlacedOrder, PlacementIntent, Reservation, Step, Undo,
+    UndoKind, Unknown, Version,
 };
 use schemas::PartnerId;
 use schemas::id::{OrderId, ReservationId};
@@ -63,7 +63,8 @@ pub struct DiskIntent {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskUndo<'a> {
-    kind: DiskUndoKind,
+    #[serde(borrow)]
+    kind: DiskUndoKind<'a>,
     attempt: u8,
     partner: &'a str,
     tries: u8,
@@ -73,7 +74,7 @@ pub struct DiskUndo<'a> {
 /// The kind of a compensation, and what was added to compensations since the first format: a struct
 /// cannot grow a field, an enum can grow a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DiskUndoKind {
+pub enum DiskUndoKind<'a> {
     CancelOrder,
     Void,
     Refund,
@@ -81,9 +82,11 @@ pub enum DiskUndoKind {
     /// With the change from which on "not found" is conclusive.
     VoidFrom(u64),
     RefundFrom(u64),
+    /// No compensation but an order that is dealt with.
+    KnownOrder(&'a str),
 }
 
-impl DiskUndoKind {
+impl DiskUndoKind<'_> {
     const fn of(undo: &Undo) -> Self {
         match (undo.kind, undo.conclusive_from) {
             (UndoKind::CancelOrder, _) => Self::CancelOrder,
@@ -95,15 +98,16 @@ impl DiskUndoKind {
         }
     }
 
-    const fn split(self) -> (UndoKind, Option<Version>) {
-        match self {
+    fn split(self) -> Result<(UndoKind, Option<Version>), DiskError> {
+        Ok(match self {
             Self::CancelOrder => (UndoKind::CancelOrder, None),
             Self::Void => (UndoKind::Void, None),
             Self::Refund => (UndoKind::Refund, None),
             Self::Release => (UndoKind::Release, None),
             Self::VoidFrom(from) => (UndoKind::Void, Some(Version(from))),
             Self::RefundFrom(from) => (UndoKind::Refund, Some(Version(from))),
-        }
+            Self::KnownOrder(_) => return Err(DiskError::new("undo", "a known order is none")),
+        })
     }
 }
 
@@ -237,10 +241,26 @@ impl<'a> From<&'a Undo> for DiskUndo<'a> {
     }
 }
 
+impl<'a> From<&'a KnownOrder> for DiskUndo<'a> {
+    fn from(known: &'a KnownOrder) -> Self {
+        let (kind, attempt) = (DiskUndoKind::KnownOrder(known.order_id.as_str()), known.attempt);
+        Self { kind, attempt, partner: "", tries: 0, lapses_at: 0 }
+    }
+}
+
+impl DiskUndo<'_> {
+    /// The order that this entry stands for, if it is no compensation.
+    pub(super) fn known_order(&self) -> Result<Option<KnownOrder>, DiskError> {
+        let DiskUndoKind::KnownOrder(id) = self.kind else { return Ok(None) };
+        let order_id = OrderId::parse(id).map_err(|e| DiskError::new("known order", e))?;
+        Ok(Some(KnownOrder { attempt: self.attempt, order_id }))
+    }
+}
+
 impl TryFrom<DiskUndo<'_>> for Undo {
     type Error = DiskError;
     fn try_from(disk: DiskUndo<'_>) -> Result<Self, DiskError> {
-        let (kind, conclusive_from) = disk.kind.split();
+        let (kind, conclusive_from) = disk.kind.split()?;
         Ok(Self {
             kind,
             attempt: disk.attempt,

@@ -25,6 +25,7 @@ pub struct DiskHead<'a> {
     #[serde(borrow)]
     status: DiskStatus<'a>,
     checkout: Option<DiskCheckout<'a>>,
+    /// Compensations, then orders that are dealt with.
     undo: Vec<DiskUndo<'a>>,
     cancel_requested: bool,
     sweep: u32,
@@ -101,12 +102,14 @@ impl<'a> From<&'a PurchaseRequest> for DiskHead<'a> {
             .into_iter()
             .filter_map(|kind| Some((kind.number(), ms(request.timers.get(kind)?))))
             .collect();
+        let undo = request.undo.iter().map(DiskUndo::from);
+        let known = request.known_orders.iter().map(DiskUndo::from);
         Self {
             version: request.version.0,
             terms: request.terms.into(),
             status: (&request.status).into(),
             checkout: request.checkout.as_ref().map(DiskCheckout::from),
-            undo: request.undo.iter().map(DiskUndo::from).collect(),
+            undo: undo.chain(known).collect(),
             cancel_requested: request.cancel_requested,
             sweep: request.sweep,
             fruitless: request.fruitless,
@@ -132,6 +135,13 @@ impl DiskHead<'_> {
         for (number, due) in self.timers {
             timers.set(timer_kind(number)?, at(due));
         }
+        let (mut undo, mut known_orders) = (Vec::new(), Vec::new());
+        for entry in self.undo {
+            match entry.known_order()? {
+                Some(known) => known_orders.push(known),
+                None => undo.push(entry.try_into()?),
+            }
+        }
         let tried = self.tried.into_iter().map(PartnerId::parse).collect::<Result<_, _>>();
         let tried = tried.map_err(|e| DiskError::new("tried partner", e))?;
         Ok(PurchaseRequest {
@@ -140,7 +150,8 @@ impl DiskHead<'_> {
             terms: self.terms.try_into()?,
             status: self.status.try_into()?,
             checkout: self.checkout.map(TryInto::try_into).transpose()?,
-            undo: self.undo.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
+            undo,
+            known_orders,
             cancel_requested: self.cancel_requested,
             sweep: self.sweep,
             fruitless: self.fruitless,

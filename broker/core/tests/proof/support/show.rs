@@ -52,6 +52,9 @@ pub(crate) fn head(request: &PurchaseRequest) -> String {
     if let Some(checkout) = &request.checkout {
         writeln!(text, "attempt: {}", attempt(checkout)).unwrap();
     }
+    for known in &request.known_orders {
+        writeln!(text, "known:   {}#{}", known.order_id, known.attempt).unwrap();
+    }
     for undo in &request.undo {
         writeln!(text, "undo:    {}", undo_line(undo)).unwrap();
     }

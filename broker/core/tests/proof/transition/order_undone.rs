@@ -2,6 +2,8 @@
 
 use broker_core::Event;
 use broker_core::event::{PartnerOutcome, PaymentOutcome};
+use broker_core::request::{Incident, KNOWN_ORDERS_MAX, UndoKind};
+use broker_core::transition::Rejection;
 use schemas::subject::{PartnerOperation, PaymentOperation};
 
 use crate::support::*;
@@ -109,6 +111,7 @@ fn a_refused_cancel_of_a_rogue_order_says_nothing_about_the_standing_one() {
         status:  v9 ordered, sweep 1, notified 1, incident LateOrder, tried plain fencing
         attempt: 2 at fencing: capturing, tried 1 times
         holds:   authorized 26.00 USD, intent of v7 cap 26.00 USD until +5.000s, order o-2 26.00 USD
+        known:   o-1#1
         undo:    cancelorder#1 at plain, sent 1 times, lapses +0.000s
         timers:  step +2.000s, undo +1.000s
         ",
@@ -160,9 +163,79 @@ fn a_rogue_order_that_is_gone_lets_the_waiting_attempt_go_on() {
         rows:    T16 C1
         status:  v8 ordering, sweep 1, incident LateOrder, tried plain ideal
         attempt: 2 at ideal: reserving until +1.500s
+        known:   o-1#1
         timers:  expiry +600.000s, step +1.500s
         effect:  event ordering
         effect:  ideal reserve#2 1 of q-ideal-2600 for 120000 ms, by +1.500s
         ",
     );
+}
+
+/// The first order was taken back; the second one is being authorised.
+fn bought_again() -> Scene {
+    Scene::rebuying().then(void(PaymentOutcome::Voided))
+}
+
+fn confirms_again(order: &str) -> Event {
+    says("plain", 1, PartnerOperation::Place, confirmed(order, 2500))
+}
+
+#[test]
+fn a_late_copy_of_an_order_that_was_taken_back_is_no_news() {
+    let scene = bought_again();
+    assert_eq!(scene.request.checkout.as_ref().unwrap().attempt, 2);
+    for copy in [confirms_again("o-1"), notice("plain", 1, confirmed("o-1", 2500))] {
+        let rejection = scene.try_apply(copy).unwrap_err();
+        assert_eq!(rejection, Rejection::Ignored("this order is known and dealt with"));
+    }
+}
+
+#[test]
+fn a_second_order_of_an_attempt_that_is_over_is_an_incident_and_is_canceled() {
+    let next = bought_again().apply(confirms_again("o-9")).next;
+    assert_eq!(next.incident, Some(Incident::LateOrder));
+    assert_eq!((next.undo[0].kind, next.undo[0].attempt), (UndoKind::CancelOrder, 1));
+}
+
+#[test]
+fn a_rogue_order_is_canceled_once_however_often_it_is_confirmed() {
+    let mut scene = Scene::rogue_order_while_searching();
+    let copy = || confirms_again("o-1");
+    assert!(scene.try_apply(copy()).is_err(), "while it is being canceled");
+    scene.apply(cancel_answer(PartnerOutcome::Canceled));
+    assert!(scene.request.undo.is_empty());
+    assert!(scene.try_apply(copy()).is_err(), "once it is canceled");
+}
+
+#[test]
+fn another_rogue_order_while_one_is_being_canceled_is_left_to_a_human() {
+    let mut scene = Scene::above_cap();
+    let next = scene.apply(confirms_again("o-2")).next;
+    assert_eq!(next.incident, Some(Incident::LateOrder));
+    let cancels = next.undo.iter().filter(|undo| undo.kind == UndoKind::CancelOrder).count();
+    assert_eq!(cancels, 1);
+    assert!(scene.try_apply(confirms_again("o-2")).is_err());
+}
+
+#[test]
+fn a_second_order_beside_a_standing_unpaid_one_is_never_canceled_by_their_common_key() {
+    let mut scene = Scene::capturing_at("trailing").then(pays(
+        1,
+        PaymentOperation::Capture,
+        PaymentOutcome::Declined,
+    ));
+    assert_eq!(scene.request.incident, Some(Incident::CaptureFailed));
+    let second = says("trailing", 1, PartnerOperation::Place, confirmed("o-2", 2500));
+    let transition = scene.apply(second);
+    assert_eq!(transition.next.incident, Some(Incident::LateOrder));
+    assert!(transition.next.undo.is_empty());
+}
+
+#[test]
+fn a_store_that_goes_on_inventing_orders_does_not_fill_the_head() {
+    let mut scene = bought_again();
+    for number in 0..2 * KNOWN_ORDERS_MAX {
+        scene.apply(confirms_again(&format!("o-x{number}")));
+    }
+    assert_eq!(scene.request.known_orders.len(), KNOWN_ORDERS_MAX);
 }

@@ -246,6 +246,7 @@ fn a_customer_who_wants_it_gets_another_copy_after_the_money_is_back() {
         rows:    T16 C1
         status:  v8 ordering, sweep 1, notified 1, tried plain ideal
         attempt: 2 at ideal: reserving until +1.500s
+        known:   o-1#1
         timers:  expiry +600.000s, step +1.500s
         effect:  event ordering
         effect:  ideal reserve#2 1 of q-ideal-2600 for 120000 ms, by +1.500s
@@ -282,6 +283,7 @@ fn an_order_that_turns_up_after_its_failure_is_canceled_as_an_incident() {
         status:  v6 ordering, sweep 1, incident LateOrder
         attempt: 1 at plain: failed (partner_rejected), next ideal
         holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        known:   o-1#1
         undo:    cancelorder#1 at plain, sent 1 times, lapses +0.000s
         undo:    void#1 at plain, sent 1 times, lapses +0.500s
         timers:  expiry +600.000s, undo +1.000s
@@ -309,6 +311,7 @@ fn an_order_that_turns_up_after_the_end_never_makes_it_ordered() {
         status:  v7 expired, sweep 1, notified 1, incident LateOrder
         attempt: 1 at plain: failed (partner_rejected)
         holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        known:   o-1#1
         undo:    cancelorder#1 at plain, sent 1 times, lapses +600.000s
         undo:    void#1 at plain, sent 1 times, lapses +600.500s
         timers:  undo +601.000s
@@ -342,6 +345,7 @@ fn a_rogue_order_of_an_earlier_attempt_stops_the_next_one_before_its_money() {
         "
         status:  v7 ordering, sweep 1, incident LateOrder, tried plain ideal
         attempt: 2 at ideal: reserving until +1.500s
+        known:   o-1#1
         undo:    cancelorder#1 at plain, sent 1 times, lapses +0.000s
         timers:  expiry +600.000s, step +1.500s, undo +1.000s
         ",
@@ -354,6 +358,7 @@ fn a_rogue_order_of_an_earlier_attempt_stops_the_next_one_before_its_money() {
         status:  v8 ordering, sweep 1, incident LateOrder, tried plain ideal
         attempt: 2 at ideal: failed (partner_timeout)
         holds:   reserved until +120.000s
+        known:   o-1#1
         undo:    cancelorder#1 at plain, sent 1 times, lapses +0.000s
         undo:    release#2 at ideal, sent 1 times, lapses +120.500s
         timers:  expiry +600.000s, undo +1.000s
@@ -379,6 +384,7 @@ fn a_rogue_order_of_an_earlier_attempt_stops_the_next_one_before_its_order() {
         status:  v8 ordering, sweep 1, incident LateOrder, tried plain fencing
         attempt: 2 at fencing: failed (partner_timeout)
         holds:   authorized 26.00 USD
+        known:   o-1#1
         undo:    cancelorder#1 at plain, sent 1 times, lapses +0.000s
         undo:    void#2 at fencing, sent 1 times, lapses +2.500s
         timers:  expiry +600.000s, undo +1.000s

@@ -361,6 +361,7 @@ fn nothing_is_bought_beside_an_order_that_is_not_proven_gone() {
         status:  v8 searching, sweep 3, incident LateOrder
         attempt: 1 at plain: failed (partner_rejected)
         holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        known:   o-1#1
         undo:    cancelorder#1 at plain, sent 1 times, lapses +0.000s
         timers:  expiry +600.000s, sweep +0.500s, undo +1.000s
         ",
