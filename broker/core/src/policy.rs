@@ -54,6 +54,10 @@ pub struct Policy {
     pub undo_ladder: &'static [DurationMs],
     /// Copies of one compensation after which a human is told.
     pub undo_incident_after: u8,
+    /// Copies of the cancel of one order. By then a human knows; from then on it is asked about
+    /// only once per `cancel_pause`, canceled only where the store can cancel.
+    pub cancel_copies_max: u8,
+    pub cancel_pause: DurationMs,
     /// Commands remembered per request; more are refused.
     pub commands_max: usize,
     /// A request id may carry an instant at most this far in the past …
@@ -117,6 +121,8 @@ impl Policy {
             capture_tries: 5,
             undo_ladder: UNDO_LADDER,
             undo_incident_after: 6,
+            cancel_copies_max: 24,
+            cancel_pause: DurationMs::from_secs(6 * 3600),
             commands_max: 64,
             id_horizon: DurationMs::from_secs(120 * DAY),
             id_ahead: DurationMs::from_secs(300),

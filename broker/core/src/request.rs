@@ -10,6 +10,7 @@ use schemas::{
     Timestamp,
 };
 
+use crate::policy::Policy;
 use crate::quote::Quote;
 use crate::timer::Timers;
 
@@ -238,6 +239,14 @@ pub enum Incident {
     CaptureFailed,
     /// A compensation is not getting through.
     UndoStuck,
+}
+
+impl Undo {
+    /// An order that could not be canceled by as many copies as there may be: a human was told long
+    /// ago, and it is only asked about now and then.
+    pub fn is_left_to_a_human(&self, policy: &Policy) -> bool {
+        self.kind == UndoKind::CancelOrder && self.tries >= policy.cancel_copies_max
+    }
 }
 
 impl Status {

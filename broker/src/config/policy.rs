@@ -59,6 +59,8 @@ overrides! {
     capture_timeout_ms: DurationMs => capture_timeout,
     capture_tries: u8 => capture_tries,
     undo_incident_after: u8 => undo_incident_after,
+    cancel_copies_max: u8 => cancel_copies_max,
+    cancel_pause_ms: DurationMs => cancel_pause,
     commands_max: usize => commands_max,
     id_horizon_ms: DurationMs => id_horizon,
     id_ahead_ms: DurationMs => id_ahead,

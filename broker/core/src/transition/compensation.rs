@@ -2,8 +2,9 @@
 //! Every compensation is part of the request, sent again until its answer proves it done (C18,
 //! C19, T19).
 
+use schemas::directory::LookupKind;
 use schemas::subject::PaymentOperation;
-use schemas::{RejectReason, Timestamp};
+use schemas::{DurationMs, RejectReason, Timestamp};
 
 use super::draft::Draft;
 use super::{Outcome, Rejection, checkout, payment};
@@ -89,6 +90,7 @@ pub(super) fn start(d: &mut Draft<'_>) {
 
 fn send(d: &mut Draft<'_>, index: usize) {
     let version = d.next.version;
+    let only_asked = is_only_asked_about(d, &d.next.undo[index]);
     let undo = &mut d.next.undo[index];
     undo.tries = undo.tries.saturating_add(1);
     let of_money = matches!(undo.kind, UndoKind::Void | UndoKind::Refund);
@@ -97,6 +99,7 @@ fn send(d: &mut Draft<'_>, index: usize) {
     }
     let (kind, attempt) = (undo.kind, undo.attempt);
     match kind {
+        UndoKind::CancelOrder if only_asked => d.partner(attempt, PartnerCommand::Lookup),
         UndoKind::CancelOrder => d.partner(attempt, PartnerCommand::Cancel),
         UndoKind::Release => d.partner(attempt, PartnerCommand::Release),
         UndoKind::Void => d.payment(attempt, PaymentCommand::Void),
@@ -104,12 +107,26 @@ fn send(d: &mut Draft<'_>, index: usize) {
     }
 }
 
+/// Enough cancels went to a store that cannot cancel; its look-up tells when a human has seen to it.
+fn is_only_asked_about(d: &Draft<'_>, undo: &Undo) -> bool {
+    let profile = d.policy.partners.profile(&undo.partner);
+    undo.is_left_to_a_human(d.policy) && !profile.cancel && profile.lookup != LookupKind::None
+}
+
 /// The next copy of what is unanswered, on the ladder of the one sent least often.
 fn rearm(d: &mut Draft<'_>) {
-    let fewest = d.next.undo.iter().filter(|undo| undo.tries > 0).map(|undo| undo.tries).min();
-    match fewest {
-        Some(tries) => d.wake(TimerKind::Undo, Policy::ladder(d.policy.undo_ladder, tries - 1)),
+    let sent = d.next.undo.iter().filter(|undo| undo.tries > 0);
+    match sent.map(|undo| pause(undo, d.policy)).min() {
+        Some(pause) => d.wake(TimerKind::Undo, pause),
         None => d.sleep(TimerKind::Undo),
+    }
+}
+
+fn pause(undo: &Undo, policy: &Policy) -> DurationMs {
+    if undo.is_left_to_a_human(policy) {
+        policy.cancel_pause
+    } else {
+        Policy::ladder(policy.undo_ladder, undo.tries.saturating_sub(1))
     }
 }
 
@@ -118,8 +135,11 @@ pub(super) fn repeat(d: &mut Draft<'_>) {
     let now = d.now;
     // A hold on stock ends by itself; once it must have ended there is nothing to release.
     d.next.undo.retain(|undo| undo.kind != UndoKind::Release || now < undo.lapses_at);
+    let left_to_a_human = |undo: &Undo| undo.is_left_to_a_human(d.policy);
+    let slow = d.next.undo.iter().filter(|undo| undo.tries > 0).all(left_to_a_human);
     for index in 0..d.next.undo.len() {
-        if d.next.undo[index].tries > 0 {
+        let undo = &d.next.undo[index];
+        if undo.tries > 0 && (slow || !undo.is_left_to_a_human(d.policy)) {
             send(d, index);
         }
     }

@@ -26,13 +26,16 @@ pub(super) fn answered(d: &mut Draft<'_>, answer: PartnerAnswer) -> Outcome {
         Some(PartnerOperation::Cancel) if is_canceling(d, attempt) => {
             compensation::cancel_answered(d, attempt, &outcome)
         }
+        // Unasked or looked up: somebody has seen to it.
+        None | Some(PartnerOperation::Lookup)
+            if is_canceling(d, attempt) && outcome == PartnerOutcome::Canceled =>
+        {
+            compensation::cancel_answered(d, attempt, &outcome)
+        }
         // Place, lookup, a fencing cancel or an unasked notice: all speak about the order.
         operation @ Some(
             PartnerOperation::Place | PartnerOperation::Lookup | PartnerOperation::Cancel,
         ) => placement::answered(d, attempt, operation, in_reply_to, outcome),
-        None if is_canceling(d, attempt) && outcome == PartnerOutcome::Canceled => {
-            compensation::cancel_answered(d, attempt, &outcome)
-        }
         None => placement::answered(d, attempt, None, None, outcome),
     }
 }

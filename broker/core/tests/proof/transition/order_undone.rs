@@ -1,9 +1,12 @@
 //! Canceling orders: standing ones at the customer's wish (C19, T19), rogue ones on our own.
 
 use broker_core::Event;
+use broker_core::effect::{Effect, PartnerCommand};
 use broker_core::event::{PartnerOutcome, PaymentOutcome};
 use broker_core::request::{Incident, KNOWN_ORDERS_MAX, UndoKind};
+use broker_core::timer::TimerKind;
 use broker_core::transition::Rejection;
+use schemas::DurationMs;
 use schemas::subject::{PartnerOperation, PaymentOperation};
 
 use crate::support::*;
@@ -238,4 +241,66 @@ fn a_store_that_goes_on_inventing_orders_does_not_fill_the_head() {
         scene.apply(confirms_again(&format!("o-x{number}")));
     }
     assert_eq!(scene.request.known_orders.len(), KNOWN_ORDERS_MAX);
+}
+
+/// A rogue order at the named store, canceled until it is left to a human.
+fn left_to_a_human_at(name: &str) -> Scene {
+    let mut scene = Scene::placing_at(name).then(says(
+        name,
+        1,
+        PartnerOperation::Place,
+        confirmed("o-1", 2600),
+    ));
+    assert_eq!(scene.request.incident, Some(Incident::PriceAboveCap));
+    for _ in 1..scene.policy.cancel_copies_max {
+        let sent = scene.fire(TimerKind::Undo).effects;
+        let canceled = sent.iter().any(|effect| {
+            matches!(effect, Effect::Partner { command: PartnerCommand::Cancel, .. })
+        });
+        assert!(canceled, "{sent:?}");
+    }
+    scene
+}
+
+#[test]
+fn an_order_that_nobody_can_cancel_is_left_to_a_human_and_only_asked_about_now_and_then() {
+    let mut scene = left_to_a_human_at("trailing");
+    assert_eq!(scene.request.incident, Some(Incident::UndoStuck));
+    for _ in 0..300 {
+        let before = scene.now;
+        let asked = scene.fire(TimerKind::Undo);
+        assert_eq!(scene.now.since(before), scene.policy.cancel_pause);
+        let lines: Vec<_> = asked.effects.iter().map(|e| effect_line(e, &asked.next)).collect();
+        assert_eq!(lines, ["trailing lookup#1"]);
+    }
+    assert!(scene.request.is_active() && !scene.request.undo.is_empty(), "it is never lost");
+    let seen_to = says("trailing", 1, PartnerOperation::Lookup, PartnerOutcome::Canceled);
+    let next = scene.apply(seen_to).next;
+    assert_eq!(next.undo[0].kind, UndoKind::Void, "once it is gone the money follows");
+}
+
+#[test]
+fn a_store_that_can_cancel_is_asked_to_again_and_again_but_slowly() {
+    let mut scene = left_to_a_human_at("plain");
+    let before = scene.now;
+    let sent = scene.fire(TimerKind::Undo);
+    assert_eq!(scene.now.since(before), scene.policy.cancel_pause);
+    let lines: Vec<_> = sent.effects.iter().map(|e| effect_line(e, &sent.next)).collect();
+    assert_eq!(lines, ["plain cancel#1"]);
+}
+
+#[test]
+fn money_of_another_attempt_is_not_slowed_down_by_an_order_left_to_a_human() {
+    let mut scene = left_to_a_human_at("trailing");
+    let mut void = scene.request.undo.iter().find(|u| u.kind == UndoKind::Void).unwrap().clone();
+    (void.attempt, void.tries) = (2, 1);
+    scene.request.tried.push(partner("plain"));
+    scene.request.undo.push(void);
+    let soon = scene.now.saturating_add(DurationMs(1));
+    scene.request.timers.set(TimerKind::Undo, soon);
+    let sent = scene.fire(TimerKind::Undo);
+    let lines: Vec<_> = sent.effects.iter().map(|e| effect_line(e, &sent.next)).collect();
+    assert_eq!(lines, ["pay void#2"]);
+    let pause = sent.next.timers.get(TimerKind::Undo).unwrap().since(scene.now);
+    assert_eq!(pause, scene.policy.undo_ladder[1]);
 }
