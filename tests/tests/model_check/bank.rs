@@ -1,5 +1,6 @@
-//! One payment of one attempt at a provider that keeps the receiver contract: a void or look-up of
-//! an unknown key makes sure that no later authorisation takes the money hostage.
+//! One payment of one attempt at a provider that keeps the receiver contract: it obeys `not_after`,
+//! and a void or look-up of an unknown key either leaves a tombstone, so that no later authorisation
+//! takes the money hostage, or does not claim to be final.
 
 use broker_core::effect::PaymentCommand;
 use broker_core::event::PaymentOutcome;
@@ -8,6 +9,13 @@ use schemas::text::Text;
 use schemas::{DurationMs, Money, Timestamp};
 
 use super::shop::Mood;
+
+/// What a void or look-up of an unknown key leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Unheard {
+    Tombstone,
+    Nothing,
+}
 
 /// How long a hold on money lasts: longer than any story.
 const HOLD: DurationMs = DurationMs(1_000_000);
@@ -48,6 +56,7 @@ impl Payment {
     pub(crate) fn handle(
         &mut self,
         command: &PaymentCommand,
+        unheard: Unheard,
         mood: Mood,
         now: Timestamp,
     ) -> (PaymentOperation, PaymentOutcome) {
@@ -69,7 +78,11 @@ impl Payment {
                     Mood::Willing | Mood::Busy => held(*amount, now),
                 };
             }
-            (Self::Open, PaymentCommand::Void | PaymentCommand::Lookup) => *self = Self::Tombstoned,
+            (Self::Open, PaymentCommand::Void | PaymentCommand::Lookup)
+                if unheard == Unheard::Tombstone =>
+            {
+                *self = Self::Tombstoned;
+            }
             (Self::Authorized { .. } | Self::Waiting { .. }, PaymentCommand::Void) => {
                 *self = Self::Voided;
             }

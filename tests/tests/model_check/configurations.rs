@@ -2,6 +2,7 @@
 
 use schemas::purchase::PurchaseStatus::{Canceled, Expired, Failed, Ordered, OutOfStock, Quoted};
 
+use super::bank::Unheard;
 use super::numbers::{fencing, ideal, plain, trailing};
 use super::run::holds;
 use super::setting::{Budget, Change, Setting};
@@ -79,6 +80,13 @@ fn an_authorisation_is_unknown() {
     let budget = Budget { lost_answers: 2, late: 1, demands: 1, cancels: 1, ..none() };
     let setting = Setting::named("unknown payment").stores([plain(0), plain(1)]);
     holds(Setting { budget, ..setting });
+}
+
+#[test]
+fn an_authorisation_is_unknown_to_a_provider_without_tombstones() {
+    let budget = Budget { lost_answers: 1, late: 2, cancels: 1, ..none() };
+    let setting = Setting::named("unknown payment, no tombstones").stores([plain(0), plain(1)]);
+    holds(Setting { budget, unheard: Unheard::Nothing, ..setting });
 }
 
 #[test]

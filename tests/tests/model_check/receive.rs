@@ -42,11 +42,13 @@ pub(crate) fn receive(market: &Market, state: &mut State, command: &Command, moo
         }
         What::Payment(wanted) => {
             let before = state.payments[index];
-            let (operation, outcome) = state.payments[index].handle(wanted, mood, now);
+            let (operation, outcome) =
+                state.payments[index].handle(wanted, market.setting.unheard, mood, now);
             if before != state.payments[index] {
                 check_money_moved(state, index);
             }
-            let answer = PaymentAnswer { attempt, operation, outcome };
+            let answer =
+                PaymentAnswer { attempt, operation, in_reply_to: Some(command.version), outcome };
             state.answers[BANK].push(Arc::new(Event::Payment(answer)));
         }
     }

@@ -8,6 +8,7 @@ use broker_core::transition::{self, Rejection, Transition};
 use schemas::Timestamp;
 use schemas::purchase::PurchaseStatus;
 
+use super::bank::Unheard;
 use super::numbers;
 use super::shop::LateCopy;
 
@@ -113,6 +114,7 @@ pub(crate) struct Setting {
     /// How long a sweep may take, milliseconds.
     pub(crate) sweeps_take: Vec<u64>,
     pub(crate) late_copy: LateCopy,
+    pub(crate) unheard: Unheard,
     pub(crate) decide: Decide,
     /// Closing states that must be reached, or the configuration shows less than it says.
     pub(crate) reaches: Vec<PurchaseStatus>,
@@ -131,6 +133,7 @@ impl Setting {
             changes: Vec::new(),
             sweeps_take: vec![1],
             late_copy: LateCopy::Confirmed,
+            unheard: Unheard::Tombstone,
             decide: transition::transition,
             reaches: vec![PurchaseStatus::Ordered],
         }

@@ -141,6 +141,7 @@ fn hash_of_head(request: &PurchaseRequest) -> u64 {
         status,
         checkout,
         undo,
+        known_orders,
         cancel_requested,
         sweep,
         fruitless,
@@ -153,7 +154,7 @@ fn hash_of_head(request: &PurchaseRequest) -> u64 {
     } = request;
     let mut hasher = DefaultHasher::new();
     (version, terms, status, checkout, undo, cancel_requested).hash(&mut hasher);
-    (sweep, fruitless, tried, notified, told_best, incident).hash(&mut hasher);
+    (sweep, fruitless, tried, notified, told_best, incident, known_orders).hash(&mut hasher);
     (timers, closed_at).hash(&mut hasher);
     hasher.finish()
 }

@@ -232,6 +232,7 @@ fn customer(market: &Market, state: &mut State, action: &Action) -> bool {
                     let answer = PaymentAnswer {
                         attempt: u8::try_from(index + 1).expect("attempts are few"),
                         operation: PaymentOperation::Authorize,
+                        in_reply_to: None,
                         outcome,
                     };
                     state.answers[BANK].push(Arc::new(Event::Payment(answer)));
