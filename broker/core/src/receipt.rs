@@ -1,4 +1,5 @@
-//! The decision receipt: why a sweep ended the way it did. Durable with the decision itself.
+//! The decision receipt: why a sweep ended the way it did. Durable with the decision itself. A
+//! purchase of an offer at hand (late, accepted, or affordable since an update) has one, too.
 
 use schemas::purchase::Strategy;
 use schemas::{Digest, Money, Timestamp};

@@ -60,7 +60,7 @@ pub struct PurchaseRequest {
     /// their confirmation is no news. At most [`KNOWN_ORDERS_MAX`].
     pub known_orders: Vec<KnownOrder>,
     pub cancel_requested: bool,
-    /// Number of the last sweep started, from 1.
+    /// Number of the last sweep started, from 1. A purchase of an offer at hand counts as one.
     pub sweep: u32,
     /// Sweeps in a row that ended without a usable answer.
     pub fruitless: u8,

@@ -9,6 +9,7 @@ use crate::effect::AcceptToken;
 use crate::event::{Conclusion, Event, Finding};
 use crate::quote::Quote;
 use crate::receipt::{Receipt, Verdict};
+use crate::request::{PurchaseRequest, Status};
 
 impl Engine {
     /// Ends the sweep when the strategy has seen enough and nothing else is being decided. After
@@ -85,6 +86,29 @@ impl Engine {
         let conclusion = Conclusion { sweep: sweep.number, finding };
         self.outputs.push_back(Output::Observe(fact));
         (Event::SweepClosed(conclusion), receipt)
+    }
+}
+
+impl Engine {
+    /// Why this change buys, if it buys an offer at hand: a sweep of one, which that offer has won.
+    pub(super) fn receipt_at_hand(
+        &self,
+        before: &PurchaseRequest,
+        next: &PurchaseRequest,
+    ) -> Option<Receipt> {
+        let bought = next.status == Status::Ordering && next.sweep != before.sweep;
+        let checkout = next.checkout.as_ref().filter(|_| bought)?;
+        Some(Receipt {
+            sweep: next.sweep,
+            decided_at: self.now,
+            strategy: next.terms.strategy,
+            max_total: next.terms.max_total,
+            asked: 1,
+            answered: 1,
+            directory: self.config.policy.partners.version(),
+            verdict: Verdict::Buy,
+            quotes: vec![checkout.quote.clone()],
+        })
     }
 }
 

@@ -166,10 +166,11 @@ impl Engine {
         record: &PurchaseRequest,
         event: &Event,
         command: Option<CommandRecord>,
-        parts: Vec<Part>,
+        mut parts: Vec<Part>,
     ) -> Decision {
         match transition::transition(record, event.clone(), self.now, &self.config.policy) {
             Ok(step) => {
+                parts.extend(self.receipt_at_hand(record, &step.next).map(Part::Receipt));
                 let change = crate::batch::Change::Applied(event.clone());
                 Decision::Commit(Box::new(Change { steps: vec![(change, step)], parts, command }))
             }

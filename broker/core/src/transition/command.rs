@@ -157,7 +157,7 @@ fn update_quoted(d: &mut Draft<'_>, update: &Update, offered: Offered) -> Outcom
     if !usable.is_empty() && d.has_time_to_buy() && !d.next.is_money_open() {
         d.row(Row::T9);
         d.row(Row::T4);
-        checkout::begin_attempt(d, usable);
+        search::buy_at_hand(d, usable);
     } else {
         search_again(d);
     }
@@ -224,7 +224,7 @@ pub(super) fn accept_quote(d: &mut Draft<'_>, token_digest: Digest) -> Outcome {
         // The quote has lapsed: ask again; at or below the accepted total it is bought.
         search_again(d);
     } else {
-        checkout::begin_attempt(d, usable);
+        search::buy_at_hand(d, usable);
     }
     Ok(())
 }

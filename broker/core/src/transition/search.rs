@@ -162,6 +162,13 @@ pub(super) fn late_offer(d: &mut Draft<'_>, quote: Quote) -> Outcome {
     }
     d.row(Row::T9);
     d.row(Row::T4);
-    checkout::begin_attempt(d, usable);
+    buy_at_hand(d, usable);
     Ok(())
+}
+
+/// Buys what is on offer without asking anybody. It counts as a sweep of that one partner, so that
+/// it has a receipt of its own.
+pub(super) fn buy_at_hand(d: &mut Draft<'_>, usable: Vec<Quote>) {
+    d.next.sweep = d.next.sweep.saturating_add(1);
+    checkout::begin_attempt(d, usable);
 }

@@ -5,6 +5,7 @@ mod calls;
 mod durability;
 mod lateness;
 mod memory;
+mod receipts;
 mod rig;
 mod soak;
 mod strategy;

@@ -214,19 +214,6 @@ fn another_book_or_another_currency_is_no_offer() {
 }
 
 #[test]
-fn the_receipt_shows_the_winner_and_every_quote_it_beat() {
-    let mut rig = sweeping(3, Strategy::Cheapest);
-    rig.offers("a", 2900);
-    rig.offers("b", 2800);
-    rig.offers("c", 3500);
-    let receipt = &rig.disk.receipts[0];
-    let totals: Vec<_> = receipt.quotes.iter().filter_map(|quote| quote.worst_total()).collect();
-    assert_eq!(totals, [usd(2800), usd(2900), usd(3500)]);
-    assert_eq!((receipt.asked, receipt.answered, receipt.sweep), (3, 3, 1));
-    assert_eq!((receipt.max_total, receipt.verdict), (usd(3000), Verdict::Buy));
-}
-
-#[test]
 fn only_partners_that_serve_the_order_are_asked() {
     let mut profiles = stores(3);
     profiles[1].currencies = vec![Currency::EUR];

@@ -268,7 +268,7 @@ fn after_an_order_was_taken_back_any_outcome_of_the_new_search_is_told() {
             schemas::subject::PaymentOperation::Void,
             broker_core::event::PaymentOutcome::Voided,
         ));
-    let shown = scene.shows(sweep(2, broker_core::event::Finding::NoStock));
+    let shown = scene.shows(sweep(3, broker_core::event::Finding::NoStock));
     assert!(shown.ends_with("effect:  notify 2 out_of_stock\n"), "{shown}");
 }
 

@@ -299,7 +299,7 @@ fn a_late_offer_buys_from_the_rest() {
         &Scene::quoted().shows(offer()),
         "
         rows:    T9 T4 C1 C2 C3
-        status:  v4 ordering, sweep 1, notified 1, told 3500
+        status:  v4 ordering, sweep 2, notified 1, told 3500
         attempt: 1 at queued: authorizing until +2.000s, asked 0 times
         timers:  expiry +600.000s, step +2.000s
         effect:  event ordering
@@ -310,7 +310,7 @@ fn a_late_offer_buys_from_the_rest() {
         &Scene::out_of_stock().shows(offer()),
         "
         rows:    T9 T4 C1 C2 C3
-        status:  v4 ordering, sweep 1, notified 1, told that nobody has it
+        status:  v4 ordering, sweep 2, notified 1, told that nobody has it
         attempt: 1 at queued: authorizing until +2.000s, asked 0 times
         timers:  expiry +600.000s, step +2.000s
         effect:  event ordering
