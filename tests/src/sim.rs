@@ -21,3 +21,6 @@ pub mod clock;
 pub mod coverage;
 pub mod fault;
 pub mod options;
+pub mod regressions;
+pub mod script;
+pub mod shrink;
