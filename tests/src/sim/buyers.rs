@@ -9,6 +9,7 @@ mod desk;
 mod extras;
 mod kinds;
 mod nonsense;
+mod outcome;
 mod plan;
 mod wishes;
 
@@ -22,6 +23,7 @@ use super::choices::Choices;
 use crate::auditor::{Answer, Command, Route};
 
 pub use customers::Customers;
+pub use outcome::{PLANNED_OUTCOME, planned_outcome};
 
 /// One thing a customer does at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]

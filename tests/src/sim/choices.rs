@@ -7,6 +7,8 @@
 //! Choices of different kinds live in different lanes: taking one out of one lane does not shift
 //! the others.
 
+use std::cell::RefCell;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -101,8 +103,8 @@ impl Choices {
         &self.made
     }
 
-    pub fn into_made(self) -> Script {
-        self.made
+    pub fn into_made(mut self) -> Script {
+        std::mem::take(&mut self.made)
     }
 
     /// A number in `0..bound`; 0 when `bound` is 0 or 1 (and then nothing is drawn).
@@ -145,6 +147,24 @@ impl Choices {
             Source::Script(script) => script.lanes[lane as usize].get(at).copied().unwrap_or(0),
         }
     }
+}
+
+thread_local! {
+    static LEFT: RefCell<Script> = RefCell::new(Script::default());
+}
+
+/// A run that panics leaves its choices to whoever catches it.
+impl Drop for Choices {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            LEFT.set(std::mem::take(&mut self.made));
+        }
+    }
+}
+
+/// The choices of the run that panicked last in this thread.
+pub fn left_by_a_panic() -> Script {
+    LEFT.take()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Makes a failing run smaller: choices are taken out, set to zero or lowered, as long as the same
 //! check is still broken. Zero is the tamest choice, so what is left is what matters.
 
+use std::ops::Range;
+
 use super::choices::{Lane, Script};
 
 /// Runs that one shrinking may take.
@@ -97,15 +99,13 @@ impl<F: FnMut(&Script) -> Option<Script>> Shrinker<F> {
         }
     }
 
-    fn by_chunks(&mut self, lane: Lane, change: fn(&mut Vec<u32>, usize, usize)) {
+    fn by_chunks(&mut self, lane: Lane, change: fn(&[u32], Range<usize>) -> Vec<u32>) {
         let mut chunk = self.list(lane).len().div_ceil(2);
         while chunk > 0 && !self.is_spent() {
             let mut at = 0;
             while at < self.list(lane).len() {
-                let mut list = self.list(lane).clone();
-                let until = (at + chunk).min(list.len());
-                change(&mut list, at, until);
                 let before = self.list(lane).len();
+                let list = change(self.list(lane), at..(at + chunk).min(before));
                 // After a removal, the next chunk stands at the same place.
                 if !self.attempt(lane, list) || self.list(lane).len() >= before {
                     at += chunk;
@@ -133,12 +133,14 @@ impl<F: FnMut(&Script) -> Option<Script>> Shrinker<F> {
     }
 }
 
-fn remove(list: &mut Vec<u32>, from: usize, until: usize) {
-    list.drain(from..until);
+fn remove(list: &[u32], chunk: Range<usize>) -> Vec<u32> {
+    [&list[..chunk.start], &list[chunk.end..]].concat()
 }
 
-fn zero(list: &mut Vec<u32>, from: usize, until: usize) {
-    list[from..until].fill(0);
+fn zero(list: &[u32], chunk: Range<usize>) -> Vec<u32> {
+    let mut list = list.to_vec();
+    list[chunk].fill(0);
+    list
 }
 
 #[cfg(test)]
