@@ -5,6 +5,7 @@
 
 mod core_bans;
 mod mask;
+mod planted;
 mod rules;
 mod source;
 
