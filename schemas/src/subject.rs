@@ -230,6 +230,12 @@ pub fn parse_payment_reply(subject: &str) -> Option<(ProviderId, PaymentOperatio
     Some((ProviderId::parse(provider).ok()?, PaymentOperation::parse(op)?))
 }
 
+/// An answer or notice of a partner or provider, to any partition.
+pub fn is_answer(subject: &str) -> bool {
+    let [partners, payments] = [filter::partner_replies(), filter::payment_replies()];
+    partners.iter().chain(&payments).any(|filter| filter::matches(filter, subject))
+}
+
 /// `notify.<customer_id>.<outcome>`
 pub fn notification(customer: &CustomerId, outcome: &str) -> String {
     format!("notify.{customer}.{outcome}")

@@ -37,6 +37,7 @@ pub use order::Order;
 pub use partners::PartnerSim;
 pub use process::Process;
 pub use program::{Program, Programs};
+pub(crate) use requester::message_id;
 pub use requester::{Requester, StreamAck};
 pub use scenario::Scenario;
 pub use streams::StreamTail;

@@ -15,15 +15,27 @@
 //!   chaos ─▶ heal ─▶ drain ─▶ reconcile ──▶ evidence ──▶ auditor's verdict, coverage
 //! ```
 
+pub mod agenda;
 pub mod buyers;
 pub mod choices;
 pub mod clock;
 pub mod coverage;
+pub mod doors;
+pub mod evidence;
 pub mod fault;
 pub mod hunt;
+pub mod jetstream;
+pub mod luck;
+pub mod network;
+pub mod node;
 pub mod options;
+pub mod parties;
 pub mod probe;
 pub mod regressions;
 pub mod report;
+pub mod run;
+pub mod scene;
 pub mod script;
 pub mod shrink;
+pub mod trace;
+pub mod world;

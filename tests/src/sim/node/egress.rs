@@ -1,0 +1,253 @@
+//! Outbox → streams, over the shipped feed, window, marks and rules of lapsing.
+
+use std::rc::Rc;
+
+use broker::config::Limits;
+use broker::egress::ack::Ack;
+use broker::egress::feed::{Feed, Next, Outlet, feed};
+use broker::egress::heal::Replay;
+use broker::egress::lapse::{self, Timed};
+use broker::egress::progress::{Marks, SAVE_INTERVAL};
+use broker::egress::rows::{lane_of, shown_receipt};
+use broker::egress::window::{Bounds, Window};
+use broker::positions::Positions;
+use broker::store::{Meta, OutboxSeq, StoredRow};
+use broker::wire::outgoing;
+use bytes::Bytes;
+use schemas::{DurationMs, Timestamp};
+
+use super::{Died, Node};
+use crate::sim::jetstream::Message;
+use crate::sim::scene::{Publish, Scene, Sender};
+
+/// Rows read from the store at once.
+const BATCH_ROWS_MAX: usize = 64;
+/// How long an order waits for the clock before it is looked at again.
+const CLOCK_PAUSE_MS: DurationMs = DurationMs(100);
+/// How long a session that could not be opened waits before the next try.
+pub(super) const SESSION_PAUSE_MS: DurationMs = DurationMs(250);
+
+/// A row as it will leave, in every copy.
+#[derive(Debug)]
+struct Sendable {
+    message: outgoing::Message,
+    body: Bytes,
+    timed: Option<Timed>,
+}
+
+pub(super) struct Egress {
+    outlet: Outlet,
+    feed: Feed,
+    window: Window<Rc<Sendable>>,
+    pub(super) marks: Marks,
+    pub(super) replay: Option<Replay>,
+    /// The connection whose streams have been compared.
+    pub(super) session: Option<u64>,
+    /// When a session that could not be opened is tried again.
+    pub(super) retry_at: Option<Timestamp>,
+    saved_at: Timestamp,
+    saving: bool,
+}
+
+impl Egress {
+    pub(super) fn new(meta: &Meta, read: Positions) -> Self {
+        let (outlet, feed) = feed(meta.outbox_last.0);
+        Self {
+            outlet,
+            feed,
+            window: Window::new(meta.outbox_sent.0, Bounds::from(&Limits::default())),
+            marks: Marks::new(meta, read),
+            replay: None,
+            session: None,
+            retry_at: None,
+            saved_at: Timestamp::ZERO,
+            saving: false,
+        }
+    }
+
+    /// Rows that are durable now.
+    pub(super) fn push(&self, rows: Vec<StoredRow>) {
+        if !rows.is_empty() {
+            self.outlet.push(rows);
+        }
+    }
+
+    pub(super) fn saved(&mut self) {
+        self.saving = false;
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        let cursor = self.window.cursor();
+        self.window.is_empty()
+            && self.feed.is_drained(self.window.taken())
+            && !self.marks.is_dirty(cursor)
+            && !self.saving
+    }
+
+    pub(super) fn cursor(&self) -> u64 {
+        self.window.cursor()
+    }
+
+    pub(super) fn rewind(&mut self, cursor: u64) {
+        self.window.rewind(cursor);
+    }
+
+    pub(super) fn resend_in_flight(&mut self, scene: &Scene) {
+        self.window.resend_in_flight(scene.instant());
+    }
+
+    fn next_rows(&mut self, scene: &Scene) -> Vec<StoredRow> {
+        let mut rows = Vec::new();
+        let mut taken = self.window.taken();
+        while rows.len() < BATCH_ROWS_MAX {
+            match self.feed.next(taken) {
+                Next::Row(row) => {
+                    taken = row.seq.0;
+                    rows.push(*row);
+                }
+                Next::ReadStore if rows.is_empty() => return self.read_store(taken, scene),
+                Next::ReadStore | Next::Nothing => break,
+            }
+        }
+        rows
+    }
+
+    fn read_store(&mut self, taken: u64, scene: &Scene) -> Vec<StoredRow> {
+        let highest = self.feed.highest();
+        let rows = scene.reader.outbox_after(OutboxSeq(taken), BATCH_ROWS_MAX);
+        let rows = rows.expect("the twin can always be read");
+        if rows.is_empty() {
+            self.window.skip_to(highest);
+        }
+        rows
+    }
+}
+
+impl Node {
+    pub(super) fn egress_turn(&mut self, scene: &mut Scene) -> Result<(), Died> {
+        if !self.is_session_open() && !self.open_session(scene)? {
+            return Ok(());
+        }
+        self.egress.window.time_out(scene.instant());
+        self.send_due(scene)?;
+        self.take_rows(scene)?;
+        self.save_if_due(scene)
+    }
+
+    pub(super) fn is_session_open(&self) -> bool {
+        self.egress.session.is_some() && self.egress.session == self.connection
+    }
+
+    /// When egress has something to do by itself.
+    pub(super) fn egress_due(&self, scene: &Scene) -> Option<Timestamp> {
+        if !self.is_session_open() {
+            return self.connection.and(self.egress.retry_at);
+        }
+        let window = self.egress.window.next_due().map(|instant| scene.time_of(instant));
+        let dirty = self.egress.marks.is_dirty(self.egress.cursor()) && !self.egress.saving;
+        let save = dirty.then(|| self.egress.saved_at.saturating_add(save_interval()));
+        [window, save].into_iter().flatten().min()
+    }
+
+    fn take_rows(&mut self, scene: &mut Scene) -> Result<(), Died> {
+        while self.egress.window.has_room() && self.is_session_open() {
+            let rows = self.egress.next_rows(scene);
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in rows {
+                self.take_row(&row, scene);
+            }
+            self.send_due(scene)?;
+        }
+        Ok(())
+    }
+
+    fn take_row(&mut self, row: &StoredRow, scene: &Scene) {
+        let shown = shown_receipt(row, scene.reader.as_ref()).expect("the twin can be read");
+        let mut message = outgoing::message(&self.context, row, shown.as_ref());
+        let seq = row.seq.0;
+        let egress = &mut self.egress;
+        if !egress.replay.as_ref().is_none_or(|r| r.wants(seq, message.stream)) {
+            return egress.window.skip_to(seq);
+        }
+        let body = Bytes::from(std::mem::take(&mut message.body));
+        let sendable = Sendable { message, body, timed: lapse::timed(row) };
+        egress.window.take(seq, lane_of(row), Rc::new(sendable));
+    }
+
+    fn send_due(&mut self, scene: &mut Scene) -> Result<(), Died> {
+        let now = scene.instant();
+        while self.is_session_open()
+            && let Some((seq, row)) =
+                self.egress.window.due(now).map(|(seq, row)| (seq, Rc::clone(row)))
+        {
+            match row.timed {
+                Some(timed) if timed.has_lapsed(self.clock.now()) => {
+                    self.may_die(scene)?;
+                    self.egress.window.settle(seq);
+                    self.engine_hears_later(timed, scene);
+                }
+                Some(timed) if timed.is_place() && !self.clock.placement_allowed() => {
+                    let until = now + std::time::Duration::from(CLOCK_PAUSE_MS);
+                    self.egress.window.hold(seq, until);
+                }
+                Some(_) | None => self.send(seq, &row, scene)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Egress runs after the engine's turn: what it says is heard in the next one.
+    fn engine_hears_later(&mut self, timed: Timed, scene: &mut Scene) {
+        self.inputs.push_back(timed.input());
+        scene.after(DurationMs::ZERO, crate::sim::scene::Item::Wake(self.id));
+    }
+
+    fn send(&mut self, seq: u64, row: &Sendable, scene: &mut Scene) -> Result<(), Died> {
+        self.may_die(scene)?;
+        let message = Message {
+            subject: row.message.subject.clone(),
+            id: Some(row.message.id.to_string()),
+            cursor: Some(self.egress.cursor()),
+            body: row.body.clone(),
+        };
+        let from = Sender::Egress { process: self.id, row: seq };
+        scene.publish(Publish { from, message });
+        self.may_die(scene)?;
+        self.egress.window.sent(seq, scene.instant());
+        Ok(())
+    }
+
+    /// The server's word about a row.
+    pub fn acked(&mut self, row: u64, ack: Ack, scene: &mut Scene) -> Result<(), Died> {
+        match ack {
+            Ack::Stored { sequence, .. } => {
+                if let Some(sent) = self.egress.window.settle(row) {
+                    let outgoing::Message { stream, id, .. } = &sent.message;
+                    self.egress.marks.acked(stream, sequence, id, row);
+                }
+            }
+            Ack::Refused { .. } => self.egress.window.refused(row, scene.instant()),
+        }
+        self.turn(scene)
+    }
+
+    fn save_if_due(&mut self, scene: &mut Scene) -> Result<(), Died> {
+        let cursor = self.egress.cursor();
+        let due = self.egress.saved_at.saturating_add(save_interval()) <= scene.now;
+        if self.egress.saving || !due || !self.egress.marks.is_dirty(cursor) {
+            return Ok(());
+        }
+        self.may_die(scene)?;
+        let progress = self.egress.marks.take(cursor);
+        self.egress.saving = true;
+        self.egress.saved_at = scene.now;
+        self.write_progress(progress, scene);
+        Ok(())
+    }
+}
+
+fn save_interval() -> DurationMs {
+    DurationMs(u64::try_from(SAVE_INTERVAL.as_millis()).unwrap_or(u64::MAX))
+}
