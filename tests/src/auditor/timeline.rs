@@ -3,10 +3,11 @@
 use broker_core::batch::Change;
 use broker_core::effect::Effect;
 use partner_sim::ledger::{Decision, Decisions};
-use schemas::{RequestId, Timestamp};
+use schemas::event::DeadLetter;
+use schemas::{RequestId, Timestamp, json};
 
 use super::casebook::{Case, Casebook};
-use super::{Answer, Evidence, Sent};
+use super::{Answer, Evidence, Seen, Sent};
 
 /// Longest text of one line; the rest is in the ledgers.
 const LINE_CHARS_MAX: usize = 160;
@@ -25,7 +26,8 @@ pub fn timeline(evidence: &Evidence, request: RequestId) -> String {
         let names_it = || String::from_utf8_lossy(&seen.body).contains(&id);
         if seen.stored.is_some() && names_it() {
             let message_id = seen.message_id.as_deref().unwrap_or("-");
-            lines.push((seen.at, "MSG", format!("{} {message_id}", seen.subject)));
+            let why = reason(seen).map(|reason| format!(" {reason}")).unwrap_or_default();
+            lines.push((seen.at, "MSG", format!("{} {message_id}{why}", seen.subject)));
         }
     }
     lines.sort_by_key(|(at, ..)| *at);
@@ -35,6 +37,12 @@ pub fn timeline(evidence: &Evidence, request: RequestId) -> String {
         text.push_str(&format!("  {at}  {who}  {line}\n"));
     }
     text
+}
+
+/// Why a message was given up.
+fn reason(seen: &Seen) -> Option<String> {
+    let letter: DeadLetter = json::decode(&seen.body, usize::MAX).ok()?;
+    Some(format!("{}: {}", letter.reason.label(), letter.detail))
 }
 
 fn sent(sent: &Sent) -> String {

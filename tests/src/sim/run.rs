@@ -11,7 +11,7 @@ use super::luck::Luck;
 use super::options::Options;
 use super::probe::Stats;
 use super::world::World;
-use crate::auditor::{Checked, Promise, Verdict, Violation, audit};
+use crate::auditor::{Checked, Promise, Verdict, Violation, audit, timeline};
 
 /// Longest virtual time from the healing to the end, whatever customers wanted.
 const DRAIN_MAX_MS: DurationMs = DurationMs::from_secs(48 * 3600);
@@ -130,6 +130,10 @@ fn reconcile(mut world: World, stuck: Vec<Violation>) -> Run {
     own("liveness", "after the healing everything comes to rest", Promise::P4, stuck);
     let seen = std::mem::take(&mut world.scene.violations);
     own("every_step", "no step of the run breaks a promise", Promise::P1, seen);
+    let first = verdict.violations().find_map(|violation| violation.request);
+    if verdict.timeline.is_none() {
+        verdict.timeline = first.map(|request| timeline(&gathered, request));
+    }
     let mut trace = world.scene.trace;
     if let Some(last) = gathered.log.last() {
         trace.bytes(&last.hash.0);

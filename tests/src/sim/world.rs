@@ -33,6 +33,8 @@ const RESTART_MS: [u64; 4] = [50, 500, 3_000, 20_000];
 const LONG_OUTAGE_MS: (u32, u32) = (60_000, 7_200_000);
 /// A broker that finds no server looks again after this.
 const CONNECT_PAUSE_MS: DurationMs = DurationMs(250);
+/// Of two owners of the store one outlives the other by at most this, milliseconds.
+const SURVIVES_MAX_MS: u32 = 5_000;
 /// Kills of the broker in one run; after them it lives.
 const DEATHS_MAX: u32 = 60;
 
@@ -51,6 +53,9 @@ pub struct World {
     starting: usize,
     /// What the server will have lost when it is back.
     damage: Vec<Damage>,
+    /// Some clock of the broker was wrong. Two owners with different ideas of the time would write
+    /// a history that goes back and forth.
+    clock_was_wrong: bool,
 }
 
 /// What a killed server comes back with.
@@ -96,6 +101,7 @@ impl World {
             deaths: 0,
             starting: 1,
             damage: Vec::new(),
+            clock_was_wrong: false,
         };
         world.plan_beats();
         world
@@ -240,10 +246,18 @@ impl World {
     }
 
     /// A process is gone. Somebody starts another one, unless there is another one.
+    ///
+    /// What a second owner has in memory may be older than what the first one wrote, and where no
+    /// commit is needed nothing tells it. The store's lock excludes two owners; here the survivor
+    /// is ended too, so that what is left at last is what a start finds in the store.
     pub fn died(&mut self, id: ProcessId) {
         let Some(node) = self.nodes.remove(&id) else { return };
         node.die(&mut self.scene);
         self.scene.serving.retain(|serving| *serving != id);
+        if let Some(survivor) = self.nodes.keys().next().copied() {
+            let pause = self.scene.luck.choices.within(Lane::Crash, 1, SURVIVES_MAX_MS);
+            self.scene.after(DurationMs(u64::from(pause)), Item::Exit(survivor));
+        }
         self.after_death();
     }
 
@@ -276,6 +290,10 @@ impl World {
 
     fn start(&mut self) {
         self.starting -= 1;
+        // It came too late to be the second owner.
+        if self.scene.luck.is_healed() && !self.nodes.is_empty() {
+            return;
+        }
         if !self.scene.network.broker_can_ask(self.scene.now) {
             return self.start_after(CONNECT_PAUSE_MS);
         }

@@ -218,7 +218,8 @@ impl World {
         if self.scene.luck.strikes(Fault::BrokerPaused) {
             self.pause(id);
         }
-        if self.nodes.len() == 1 && !self.is_starting() && self.scene.luck.strikes(Fault::Deposed) {
+        let alone = self.nodes.len() == 1 && !self.is_starting() && !self.clock_was_wrong;
+        if alone && self.scene.luck.strikes(Fault::Deposed) {
             // The old one may stand still while the new one starts, and go on later.
             if self.scene.luck.choices.strikes(Lane::Crash, 500) {
                 self.pause(id);
@@ -238,12 +239,16 @@ impl World {
     }
 
     fn strike_clock(&mut self) {
+        if self.nodes.len() > 1 || (self.is_starting() && !self.nodes.is_empty()) {
+            return;
+        }
         for (fault, sign) in [(Fault::ClockAhead, 1), (Fault::ClockBack, -1)] {
             if self.scene.wall_off_ms != 0 || !self.scene.luck.strikes(fault) {
                 continue;
             }
             let jump = self.scene.luck.within(fault, CLOCK_JUMP_MS.0, CLOCK_JUMP_MS.1);
             let lasts = self.scene.luck.within(fault, CLOCK_WRONG_MS.0, CLOCK_WRONG_MS.1);
+            self.clock_was_wrong = true;
             self.scene.wall_off_ms = sign * i64::try_from(jump.as_ms()).unwrap_or(i64::MAX);
             self.scene.after(lasts, Item::ClockRight);
             // What a clock that was ahead gave out stays its lower bound until it is reached.
@@ -278,13 +283,9 @@ impl World {
             self.scene.jetstream.fill(stream, Timestamp::ZERO);
         }
         let ids: Vec<ProcessId> = self.nodes.keys().copied().collect();
-        let newest = ids.last().copied();
-        for id in ids {
-            if Some(id) == newest {
-                self.resume(id);
-            } else {
-                self.died(id);
-            }
+        match ids.as_slice() {
+            [only] => self.resume(*only),
+            several => several.iter().for_each(|id| self.died(*id)),
         }
         if self.nodes.is_empty() && !self.is_starting() {
             self.start_after(DurationMs(1));
