@@ -21,6 +21,14 @@ test *args:
 demo *args:
     cargo demo {{ args }}
 
+# The simulator: one seed, many, the same one twice; see `just sim --help`.
+sim *args:
+    cargo sim {{ args }}
+
+# Looks for a seed that breaks a promise, on all cores; what fails is shrunk and can be replayed.
+hunt minutes="5" *args:
+    cargo sim --minutes {{ minutes }} {{ args }}
+
 # Only the end-to-end suite: processes, kill -9, restarts.
 e2e *args:
     cargo test -p tests --test e2e {{ args }}

@@ -18,6 +18,7 @@
 pub mod agenda;
 pub mod buyers;
 pub mod choices;
+pub mod cli;
 pub mod clock;
 pub mod coverage;
 pub mod doors;

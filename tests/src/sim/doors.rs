@@ -3,9 +3,9 @@
 
 use schemas::event::Notification;
 use schemas::purchase::CommandReply;
-use schemas::{DurationMs, RequestId, json, subject};
+use schemas::{DurationMs, json, subject};
 
-use super::buyers::{Act, Buyers, Expectation};
+use super::buyers::{Act, Buyers};
 use super::jetstream::Message;
 use super::scene::{Item, Publish, Scene, Sender};
 use crate::auditor::{Answer, Route, Sent};
@@ -36,8 +36,8 @@ impl Doors {
         self.plan(acts, scene);
     }
 
-    pub fn expected(&self, request: RequestId) -> Option<&Expectation> {
-        self.buyers.expected(request)
+    pub fn buyers(&self) -> &dyn Buyers {
+        self.buyers.as_ref()
     }
 
     pub fn wait_for_something(&self) -> bool {

@@ -134,6 +134,7 @@ mod tests {
         coverage.note_fault(Fault::Garbage);
         let failure = (seed % 10 == 0 && *seed > 0).then(|| Failure {
             check: "tens".to_owned(),
+            promise: None,
             request: None,
             said: format!("{seed} is one"),
             timeline: None,

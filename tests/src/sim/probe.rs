@@ -8,10 +8,11 @@ use std::sync::Once;
 
 use schemas::RequestId;
 
+use super::buyers::Customers;
 use super::choices::{self, Script};
 use super::coverage::Coverage;
 use super::script::Case;
-use crate::auditor::Verdict;
+use crate::auditor::{Promise, Verdict};
 
 /// What was done in a run or a hunt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -43,6 +44,7 @@ impl Stats {
 pub struct Failure {
     /// The check that found it; [`PANICKED`] when something could not go on.
     pub check: String,
+    pub promise: Option<Promise>,
     pub request: Option<RequestId>,
     pub said: String,
     /// Everything known about the request, by time.
@@ -75,12 +77,34 @@ impl<F: Fn(&Case) -> Probe + Sync> Runner for F {
     }
 }
 
+/// The simulator itself, with the customers of [`Customers`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Simulator;
+
+impl Runner for Simulator {
+    fn run(&self, case: &Case) -> Probe {
+        catching(|| {
+            let run = super::run::run(case.choices(), |options, choices| {
+                Box::new(Customers::plan(options, choices))
+            });
+            Probe {
+                failure: Failure::of(&run.verdict),
+                made: run.script,
+                hash: Some(run.trace_hash),
+                coverage: run.coverage,
+                stats: run.stats,
+            }
+        })
+    }
+}
+
 impl Failure {
     /// The first violation, if there is one.
     pub fn of(verdict: &Verdict) -> Option<Self> {
         let first = verdict.violations().next()?;
         Some(Self {
             check: first.check.to_owned(),
+            promise: Some(first.promise),
             request: first.request,
             said: first.said.clone(),
             timeline: verdict.timeline.clone(),
@@ -90,11 +114,15 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.check)?;
-        if let Some(request) = self.request {
+        let Self { check, promise, request, said, .. } = self;
+        if let Some(promise) = promise {
+            write!(f, "{} ", promise.label())?;
+        }
+        write!(f, "{check}: BROKEN")?;
+        if let Some(request) = request {
             write!(f, ", request {request}")?;
         }
-        write!(f, ": {}", self.said)
+        write!(f, ": {said}")
     }
 }
 
@@ -126,6 +154,7 @@ pub fn catching(body: impl FnOnce() -> Probe) -> Probe {
         stats: Stats::default(),
         failure: Some(Failure {
             check: PANICKED.to_owned(),
+            promise: None,
             request: None,
             said: LAST_WORDS.take(),
             timeline: None,

@@ -32,7 +32,7 @@ pub fn failure(case: &Case, failure: &Failure) -> String {
         writeln!(text, "seed {seed}").expect("a string takes all");
     }
     text.push_str(&outline(case));
-    writeln!(text, "BROKEN {failure}").expect("a string takes all");
+    writeln!(text, "{failure}").expect("a string takes all");
     if let Some(timeline) = &failure.timeline {
         text.push_str(timeline);
     }

@@ -2,7 +2,7 @@
 
 use schemas::{DurationMs, Timestamp};
 
-use super::buyers::Buyers;
+use super::buyers::{Buyers, planned_outcome};
 use super::choices::{Choices, Script};
 use super::clock::START;
 use super::coverage::Coverage;
@@ -130,8 +130,11 @@ fn reconcile(mut world: World, stuck: Vec<Violation>) -> Run {
     own("liveness", "after the healing everything comes to rest", Promise::P4, stuck);
     let seen = std::mem::take(&mut world.scene.violations);
     own("every_step", "no step of the run breaks a promise", Promise::P1, seen);
-    let first = verdict.violations().find_map(|violation| violation.request);
+    if world.scene.luck.options.is_calm() {
+        verdict.checks.push(planned_outcome(world.doors.buyers(), &gathered));
+    }
     if verdict.timeline.is_none() {
+        let first = verdict.violations().find_map(|violation| violation.request);
         verdict.timeline = first.map(|request| timeline(&gathered, request));
     }
     let mut trace = world.scene.trace;

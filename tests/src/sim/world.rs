@@ -80,7 +80,7 @@ impl World {
         let setup = Setup {
             policy: Policy::standard(Partners::new(profiles, version)),
             catalog: catalog(&shelves.catalog),
-            provider: config.payment.provider.clone(),
+            provider: config.payment.provider,
         };
         let mut scene = Scene::new(luck, &setup.provider);
         let mut parties = Parties::new(world);

@@ -1,0 +1,7 @@
+//! `cargo sim`; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tests::sim::cli::main()
+}
