@@ -12,14 +12,17 @@
 
 mod casebook;
 mod checks;
+mod coverage;
 mod evidence;
 mod market;
+mod peek;
 mod timeline;
 mod verdict;
 
 #[cfg(test)]
 mod planted;
 
+pub use coverage::{Coverage, Reach};
 pub use evidence::{
     Answer, Background, Command, Disturbance, Evidence, Route, Seen, Sent, Standing, Trouble,
 };
@@ -31,5 +34,5 @@ pub use verdict::{Checked, Promise, Verdict, Violation};
 pub fn audit(evidence: &Evidence) -> Verdict {
     let book = casebook::Casebook::open(evidence);
     let checked = checks::ALL.iter().map(|check| check.judge(&book)).collect();
-    Verdict::new(checked, evidence)
+    Verdict::new(checked, Coverage::of(&book), evidence)
 }

@@ -1,64 +1,59 @@
 //! Everything known about each request, gathered once: its history replayed from the audit log,
-//! its records in the ledgers, its messages.
+//! its records in the ledgers, its messages. Nothing of the evidence is copied, and no message is
+//! parsed that no check asks for.
 
+mod mail;
+mod replay;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use broker::store::{AuditBody, CommitNumber};
-use broker_core::batch::{AuditRow, Change};
+use broker::store::Incarnation;
 use broker_core::effect::{Effect, PartnerCommand, PaymentCommand};
-use broker_core::request::Version;
-use broker_core::transition::{self, Transition};
+use broker_core::request::{Incident, Step as CheckoutStep, Version};
 use broker_core::{Event, PurchaseRequest};
 use partner_sim::ledger::{OrderRecord, PaymentRecord, ReservationRecord};
-use schemas::event::Notification;
 use schemas::json::{COMMAND_BYTES_MAX, decode};
 use schemas::subject::PurchaseOperation;
-use schemas::{CustomerId, Digest, RequestId, Timestamp, stream};
+use schemas::{CustomerId, Digest, DurationMs, PartnerId, RequestId, Timestamp};
 
-use super::{Command, Evidence, Seen, Sent};
+use super::evidence::Trouble;
+use super::{Command, Evidence, Sent};
+
+pub(super) use mail::{Mail, Posted};
+pub(super) use replay::Step;
 
 pub(super) struct Casebook<'a> {
     pub(super) evidence: &'a Evidence,
     pub(super) cases: BTreeMap<RequestId, Case<'a>>,
-    /// Every notification on the stream, copies included, oldest first.
-    pub(super) notices: Vec<Notice<'a>>,
-    /// Notifications that no type can read.
-    pub(super) unreadable: Vec<&'a Seen>,
+    pub(super) mail: Mail<'a>,
 }
 
 /// What is known about one request.
 #[derive(Default)]
 pub(super) struct Case<'a> {
     /// The replayed history, version 1 first.
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<Step<'a>>,
     /// Why the replay stopped before the end of the log, if it did.
     pub(super) broken: Option<String>,
+    /// Versions as the log numbers them.
+    pub(super) versions: Vec<Version>,
     pub(super) head: Option<&'a PurchaseRequest>,
     pub(super) orders: Vec<&'a OrderRecord>,
     pub(super) reservations: Vec<&'a ReservationRecord>,
     pub(super) payments: Vec<&'a PaymentRecord>,
     pub(super) sent: Vec<Copy<'a>>,
-}
-
-/// One applied event and what followed from it.
-pub(super) struct Step {
-    pub(super) commit: CommitNumber,
-    pub(super) at: Timestamp,
-    pub(super) change: Change,
-    pub(super) effects: Vec<Effect>,
-    pub(super) next: PurchaseRequest,
+    /// What the broker published about it under its ids, by version and index, copies by time.
+    pub(super) posted: Vec<Posted<'a>>,
+    /// Who answered about which attempt: partners by name, the provider as `None`.
+    pub(super) spoken: Vec<(Option<PartnerId>, u8)>,
 }
 
 /// One copy of a command, its bytes read as the broker would read them.
 pub(super) struct Copy<'a> {
     pub(super) sent: &'a Sent,
-    pub(super) command: Command,
+    pub(super) command: Cow<'a, Command>,
     pub(super) digest: Digest,
-}
-
-pub(super) struct Notice<'a> {
-    pub(super) seen: &'a Seen,
-    pub(super) notification: Notification,
 }
 
 impl<'a> Casebook<'a> {
@@ -83,47 +78,57 @@ impl<'a> Casebook<'a> {
                 cases.entry(request).or_default().sent.push(Copy { sent, command, digest });
             }
         }
-        replay(evidence, &mut cases);
-        let (mut notices, mut unreadable) = (Vec::new(), Vec::new());
-        for seen in of_stream(evidence, stream::name::NOTIFICATIONS) {
-            match decode::<Notification>(&seen.body, usize::MAX) {
-                Ok(notification) => notices.push(Notice { seen, notification }),
-                Err(_) => unreadable.push(seen),
-            }
-        }
-        Self { evidence, cases, notices, unreadable }
+        replay::replay(evidence, &mut cases);
+        let mail = Mail::sort(evidence, &mut cases);
+        Self { evidence, cases, mail }
     }
 
-    /// Whether something that lasted from `from` to `until` fell into a time in which the server
-    /// could not be relied on.
-    pub(super) fn is_disturbed(&self, from: Timestamp, until: Timestamp) -> bool {
-        self.evidence.disturbances.iter().any(|d| d.overlaps(from, until))
+    /// Whether trouble of one of these kinds fell into the time from `from` until `until`.
+    pub(super) fn is_disturbed(&self, by: &[Trouble], from: Timestamp, until: Timestamp) -> bool {
+        let mut all = self.evidence.disturbances.iter();
+        all.any(|d| by.contains(&d.what) && d.overlaps(from, until))
+    }
+
+    /// How long at most trouble of any kind kept something from happening between two instants.
+    pub(super) fn delayed(&self, from: Timestamp, until: Timestamp) -> DurationMs {
+        let overlap = |from: Timestamp, until: Timestamp| until.since(from).as_ms();
+        let all = self.evidence.disturbances.iter().filter(|d| d.overlaps(from, until));
+        DurationMs(all.map(|d| overlap(d.from.max(from), d.until.min(until))).sum())
+    }
+
+    /// Whether the broker's clock may have been ahead of everybody's at `at`.
+    pub(super) fn has_run_off(&self, at: Timestamp) -> bool {
+        self.is_disturbed(&[Trouble::Clock, Trouble::BootClock], Timestamp::ZERO, at)
+    }
+
+    pub(super) fn incarnation(&self) -> Incarnation {
+        self.evidence.incarnation
+    }
+
+    /// The store may take an order after proof of its absence: it refuses no late one and cannot
+    /// be fenced, or it breaks its word. What comes of it must have become an incident.
+    pub(super) fn may_surprise(&self, store: &PartnerId) -> bool {
+        let profile = self.evidence.policy.partners.profile(store);
+        self.evidence.background.liars.contains(store)
+            || !(profile.honours_not_after || profile.fences_cancel)
     }
 }
 
-pub(super) fn of_stream<'a>(
-    evidence: &'a Evidence,
-    stream: &'static str,
-) -> impl Iterator<Item = &'a Seen> {
-    let stored_there = move |seen: &&Seen| seen.stored.is_some_and(|(name, _)| name == stream);
-    evidence.messages.iter().filter(stored_there)
-}
-
-impl Case<'_> {
+impl<'a> Case<'a> {
     pub(super) fn customer(&self) -> Option<&CustomerId> {
         self.head.map(|head| &head.submission.customer)
     }
 
     /// The step that produced `version`.
-    pub(super) fn step(&self, version: Version) -> Option<&Step> {
+    pub(super) fn step(&self, version: Version) -> Option<&Step<'a>> {
         let index = usize::try_from(version.0.checked_sub(1)?).ok()?;
         self.steps.get(index)
     }
 
     /// Every order the history lets leave, oldest first: its step and its command.
-    pub(super) fn places(&self, attempt: u8) -> impl Iterator<Item = (&Step, &PartnerCommand)> {
+    pub(super) fn places(&self, attempt: u8) -> impl Iterator<Item = (&Step<'a>, &PartnerCommand)> {
         self.steps.iter().flat_map(move |step| {
-            step.effects.iter().filter_map(move |effect| match effect {
+            step.effects().filter_map(move |effect| match effect {
                 Effect::Partner { attempt: of, command, .. }
                     if *of == attempt && matches!(command, PartnerCommand::Place { .. }) =>
                 {
@@ -135,9 +140,12 @@ impl Case<'_> {
     }
 
     /// Every authorisation the history lets leave, oldest first.
-    pub(super) fn authorizes(&self, attempt: u8) -> impl Iterator<Item = (&Step, schemas::Money)> {
+    pub(super) fn authorizes(
+        &self,
+        attempt: u8,
+    ) -> impl Iterator<Item = (&Step<'a>, schemas::Money)> {
         self.steps.iter().flat_map(move |step| {
-            step.effects.iter().filter_map(move |effect| match effect {
+            step.effects().filter_map(move |effect| match effect {
                 Effect::Payment {
                     attempt: of,
                     command: PaymentCommand::Authorize { amount, .. },
@@ -150,17 +158,47 @@ impl Case<'_> {
     /// The customer's commands that the log applied, with their events.
     pub(super) fn applied_commands(
         &self,
-    ) -> impl Iterator<Item = (&schemas::CommandId, &Event, &Step)> {
-        self.steps.iter().filter_map(|step| match &step.change {
-            Change::Applied(event) => event.command().map(|command| (command, event, step)),
-            Change::Created => None,
+    ) -> impl Iterator<Item = (&schemas::CommandId, &Event, &Step<'a>)> {
+        self.steps.iter().filter_map(|step| {
+            let event = step.event()?;
+            event.command().map(|command| (command, event, step))
         })
+    }
+
+    /// The step that let the first copy of an attempt's order leave, and the step whose terms it
+    /// obeys.
+    pub(super) fn intent(&self, attempt: u8) -> Option<(&Step<'a>, &Step<'a>)> {
+        let (left, _) = self.places(attempt).next()?;
+        let named = left.next.checkout.as_ref().filter(|c| c.attempt == attempt)?.intent?;
+        Some((left, self.step(named.version)?))
+    }
+
+    pub(super) fn has_told(&self, incident: Incident) -> bool {
+        self.steps.iter().any(|step| step.next.incident == Some(incident))
+    }
+
+    /// A human was called, and what they were called for is still open: until they decide, the
+    /// books may differ.
+    pub(super) fn is_with_a_human(&self) -> bool {
+        let Some(head) = self.head.filter(|head| head.incident.is_some()) else { return false };
+        let open_step = head.checkout.as_ref().is_some_and(|checkout| match checkout.step {
+            CheckoutStep::PlacementUnknown(_) | CheckoutStep::Capturing { .. } => true,
+            CheckoutStep::Failed(reason) => reason == schemas::RejectReason::CaptureFailed,
+            CheckoutStep::Reserving { .. }
+            | CheckoutStep::Authorizing { .. }
+            | CheckoutStep::ActionRequired { .. }
+            | CheckoutStep::Placing
+            | CheckoutStep::Completed => false,
+        });
+        // A second order under one key, or another amount than the owed one, has no undo.
+        let theirs = matches!(head.incident, Some(Incident::LateOrder | Incident::CaptureFailed));
+        !head.undo.is_empty() || open_step || theirs
     }
 }
 
 /// Raw bytes that happen to be a proper command count as that command.
-fn understood(command: &Command) -> Command {
-    let Command::Raw { operation, body } = command else { return command.clone() };
+fn understood(command: &Command) -> Cow<'_, Command> {
+    let Command::Raw { operation, body } = command else { return Cow::Borrowed(command) };
     let read = match operation {
         PurchaseOperation::Create => {
             decode(body, COMMAND_BYTES_MAX).map(|create| Command::Create(Box::new(create)))
@@ -168,59 +206,7 @@ fn understood(command: &Command) -> Command {
         PurchaseOperation::Update => decode(body, COMMAND_BYTES_MAX).map(Command::Update),
         PurchaseOperation::Cancel => decode(body, COMMAND_BYTES_MAX).map(Command::Cancel),
         PurchaseOperation::AcceptQuote => decode(body, COMMAND_BYTES_MAX).map(Command::AcceptQuote),
-        PurchaseOperation::Get | PurchaseOperation::List => return command.clone(),
+        PurchaseOperation::Get | PurchaseOperation::List => return Cow::Borrowed(command),
     };
-    read.unwrap_or_else(|_| command.clone())
-}
-
-fn replay(evidence: &Evidence, cases: &mut BTreeMap<RequestId, Case<'_>>) {
-    for record in &evidence.log {
-        let AuditBody::Request { request, rows } = &record.body else { continue };
-        let case = cases.entry(*request).or_default();
-        for row in rows {
-            if case.broken.is_some() {
-                break;
-            }
-            match apply(evidence, case, row) {
-                Ok(done) => case.steps.push(Step {
-                    commit: record.commit,
-                    at: row.at,
-                    change: row.change.clone(),
-                    effects: done.effects,
-                    next: done.next,
-                }),
-                Err(why) => {
-                    let version = row.version.0;
-                    case.broken = Some(format!("version {version}, {}: {why}", label(row)));
-                }
-            }
-        }
-    }
-}
-
-fn apply(evidence: &Evidence, case: &Case<'_>, row: &AuditRow) -> Result<Transition, String> {
-    let done = match (&row.change, case.steps.last()) {
-        (Change::Created, None) => {
-            let head = case.head.ok_or("there is no stored request for it")?;
-            let submission = head.submission.as_ref().clone();
-            transition::create(submission, row.at, &evidence.policy)
-        }
-        (Change::Created, Some(_)) => return Err("the request was created before".to_owned()),
-        (Change::Applied(_), None) => return Err("the request was never created".to_owned()),
-        (Change::Applied(event), Some(before)) => {
-            transition::transition(&before.next, event.clone(), row.at, &evidence.policy)
-        }
-    };
-    let done = done.map_err(|rejection| format!("the core refuses it: {rejection}"))?;
-    if done.next.version != row.version {
-        return Err(format!("the next version is {}", done.next.version.0));
-    }
-    Ok(done)
-}
-
-fn label(row: &AuditRow) -> &'static str {
-    match &row.change {
-        Change::Created => "created",
-        Change::Applied(event) => event.label(),
-    }
+    read.map_or(Cow::Borrowed(command), Cow::Owned)
 }

@@ -2,21 +2,25 @@
 //! A check that cannot fail is worthless.
 
 mod plant;
+mod races;
 mod world;
 
 use std::collections::BTreeSet;
 
 use super::checks;
-use super::{Evidence, Verdict, audit};
+use super::{Evidence, Reach, Verdict, audit};
 use world::World;
 
-/// Two bought requests (one after its first store had no copy left), one canceled, one too dear.
+/// Four bought requests (one after its first store had no copy left, one after its limit was
+/// raised, one canceled again), one canceled before, one too dear.
 fn clean() -> Evidence {
     let mut world = World::new();
     world.buys("ann", 5_000);
     world.buys_after_a_refusal("bob", 5_000);
     world.cancels("cyd", 1);
     world.rests("dee", 1);
+    world.buys_and_cancels("eve", 5_000);
+    world.buys_after_an_update("fay", 5_000);
     world.evidence()
 }
 
@@ -35,7 +39,7 @@ fn a_run_in_order_is_clean_and_every_check_had_something_to_look_at() {
 
 #[test]
 fn every_planted_violation_is_found_by_its_check() {
-    for (check, what, plant) in plant::ALL {
+    for (check, what, plant) in plant::ALL.iter().chain(races::ALL) {
         let mut evidence = clean();
         plant(&mut evidence);
         let verdict = audit(&evidence);
@@ -45,8 +49,32 @@ fn every_planted_violation_is_found_by_its_check() {
 
 #[test]
 fn every_check_has_a_planted_violation() {
-    let planted: BTreeSet<&str> = plant::ALL.iter().map(|(check, ..)| *check).collect();
+    let planted: BTreeSet<&str> =
+        plant::ALL.iter().chain(races::ALL).map(|(check, ..)| *check).collect();
     assert_eq!(planted, names());
+}
+
+#[test]
+fn every_invariant_has_a_check() {
+    let covered: BTreeSet<u8> = checks::ALL.iter().flat_map(|c| c.invariants).copied().collect();
+    assert_eq!(covered, (1..=27).collect());
+}
+
+#[test]
+fn a_check_that_had_nothing_to_look_at_says_so() {
+    let text = audit(&World::new().evidence()).to_string();
+    assert!(text.contains("P8 useful: not examined"), "{text}");
+}
+
+#[test]
+fn coverage_counts_what_was_reached_and_names_what_was_not() {
+    let mut coverage = audit(&clean()).coverage;
+    assert!(coverage.get(Reach::Status, "ordered") > 0);
+    let once = coverage.get(Reach::Row, "T19");
+    coverage.merge(&coverage.clone());
+    assert_eq!(coverage.get(Reach::Row, "T19"), 2 * once);
+    assert!(coverage.unreached().contains(&(Reach::Incident, "late_order")));
+    assert!(!coverage.unreached().contains(&(Reach::Row, "T19")));
 }
 
 #[test]

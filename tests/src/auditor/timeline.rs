@@ -58,11 +58,11 @@ fn sent(sent: &Sent) -> String {
 
 fn history(case: &Case<'_>, lines: &mut Vec<(Timestamp, &'static str, String)>) {
     for step in &case.steps {
-        let event = match &step.change {
+        let event = match step.change {
             Change::Created => "created".to_owned(),
             Change::Applied(event) => format!("{event:?}"),
         };
-        let leaving: Vec<String> = step.effects.iter().map(effect).collect();
+        let leaving: Vec<String> = step.effects().map(effect).collect();
         let (version, status) = (step.next.version.0, step.next.status.kind().label());
         let what = format!("v{version} {status} [{}] by {event}", leaving.join(", "));
         lines.push((step.at, "AUD", what));

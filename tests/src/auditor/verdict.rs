@@ -4,7 +4,7 @@ use std::fmt;
 
 use schemas::RequestId;
 
-use super::{Evidence, timeline};
+use super::{Coverage, Evidence, timeline};
 
 /// The promises of the product, as its design numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +79,8 @@ pub struct Checked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     pub checks: Vec<Checked>,
+    /// How often the run reached what can be reached.
+    pub coverage: Coverage,
     /// Everything known about the first offending request, by time.
     pub timeline: Option<String>,
 }
@@ -87,9 +89,10 @@ pub struct Verdict {
 const SHOWN_PER_CHECK_MAX: usize = 5;
 
 impl Verdict {
-    pub(super) fn new(checks: Vec<Checked>, evidence: &Evidence) -> Self {
+    pub(super) fn new(checks: Vec<Checked>, coverage: Coverage, evidence: &Evidence) -> Self {
         let first = checks.iter().flat_map(|check| &check.violations).find_map(|v| v.request);
-        Self { timeline: first.map(|request| timeline(evidence, request)), checks }
+        let timeline = first.map(|request| timeline(evidence, request));
+        Self { checks, coverage, timeline }
     }
 
     pub fn is_clean(&self) -> bool {
@@ -122,6 +125,10 @@ impl fmt::Display for Verdict {
         for check in &self.checks {
             let Checked { name, promise, examined, violations, .. } = check;
             let label = promise.label();
+            if *examined == 0 && violations.is_empty() {
+                writeln!(f, "{label} {name}: not examined")?;
+                continue;
+            }
             if violations.is_empty() {
                 writeln!(f, "{label} {name}: held ({examined} examined)")?;
                 continue;

@@ -245,8 +245,13 @@ impl Cluster {
     }
 
     /// When something could not be relied on.
-    pub(super) fn disturbances(&self) -> &[Disturbance] {
-        &self.disturbances
+    pub(super) fn disturbances(&self) -> Vec<Disturbance> {
+        let gone = |what, outages: Vec<_>| {
+            outages.into_iter().map(move |(from, until)| Disturbance { what, from, until })
+        };
+        let broker = gone(Trouble::BrokerDown, self.broker.process.outages());
+        let stores = gone(Trouble::Parties, self.partners.process.outages());
+        self.disturbances.iter().copied().chain(broker).chain(stores).collect()
     }
 
     fn note_disturbance(&mut self) {

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_nats::jetstream;
-use broker::store::{AuditRecord, CommitNumber, Listing, Reader, StoreError};
-use broker_core::PurchaseRequest;
+use broker::store::{AuditRecord, CommitNumber, Listing, Meta, Reader, StoreError};
 use broker_core::receipt::Receipt;
-use partner_sim::PartnerLedger;
+use broker_core::{Policy, PurchaseRequest};
+use partner_sim::{PartnerLedger, World};
 use schemas::purchase::{CheckoutStatus, Mode, PurchaseStatus, PurchaseView};
 use schemas::stream::{self, broker_consumers};
-use schemas::{CustomerId, RequestId};
+use schemas::{CustomerId, Digest, RequestId};
 
 use super::{Cluster, HarnessError, Requester, StreamTail, now, wait};
-use crate::auditor::{Background, Evidence, Seen};
+use crate::auditor::{Background, Evidence, Seen, liars, standing};
 
 /// Rows read from the store at a time.
 const PAGE_ROWS: usize = 1000;
@@ -25,6 +25,15 @@ pub struct StoreContents {
     pub heads: BTreeMap<RequestId, PurchaseRequest>,
     pub receipts: BTreeMap<RequestId, Vec<Receipt>>,
     pub incarnation: broker::store::Incarnation,
+    pub meta: Meta,
+}
+
+impl StoreContents {
+    /// The same for the same content, whoever reads it and when.
+    pub fn digest(&self) -> Digest {
+        let Self { log, heads, receipts, incarnation, meta } = self;
+        Digest::of(format!("{log:?}{heads:?}{receipts:?}{incarnation}{meta:?}").as_bytes())
+    }
 }
 
 /// Reads everything an auditor wants from a store.
@@ -54,7 +63,8 @@ pub fn read_store(reader: &dyn Reader) -> Result<StoreContents, StoreError> {
         }
         after = Some(last);
     }
-    Ok(StoreContents { log, heads, receipts, incarnation: reader.meta()?.incarnation })
+    let meta = reader.meta()?;
+    Ok(StoreContents { log, heads, receipts, incarnation: meta.incarnation, meta })
 }
 
 impl Cluster {
@@ -99,18 +109,22 @@ impl Cluster {
         let payments = self.partners.payment_ledger().await?;
         let messages = self.messages().await?;
         let store = self.broker.open_store()?;
+        let again = self.broker.open_store()?;
+        let policy = self.broker.policy()?;
+        let readings = vec![store.digest(), again.digest()];
+        let background = self.background(&store, &policy, readings)?;
         Ok(Evidence {
             sent: self.ledger().entries(),
             log: store.log,
             heads: store.heads,
             receipts: store.receipts,
             incarnation: store.incarnation,
-            policy: self.broker.policy()?,
+            policy,
             partners,
             payments,
             messages,
-            disturbances: self.disturbances().to_vec(),
-            background: Background::default(),
+            disturbances: self.disturbances(),
+            background,
             at: now(),
         })
     }
@@ -125,6 +139,27 @@ impl Cluster {
     ) -> Result<Evidence, HarnessError> {
         self.settle(deadline).await?;
         self.collect().await
+    }
+
+    /// Stores that were stopped may have been opened again with other shelves: then nothing is
+    /// said of what they would have sold.
+    fn background(
+        &self,
+        store: &StoreContents,
+        policy: &Policy,
+        readings: Vec<Digest>,
+    ) -> Result<Background, HarnessError> {
+        let stores = World::new(self.partners.config())
+            .map_err(HarnessError::decode("the scenario's partners"))?;
+        let unchanged = self.partners.process.outages().is_empty();
+        let standing = unchanged.then(|| standing(&stores, &store.heads, policy));
+        Ok(Background {
+            standing: standing.unwrap_or_default(),
+            liars: liars(&stores).collect(),
+            meta: Some(store.meta.clone()),
+            readings,
+            virtual_time: false,
+        })
     }
 
     async fn messages(&self) -> Result<Vec<Seen>, HarnessError> {

@@ -18,6 +18,7 @@ const STOP_DEADLINE: Duration = Duration::from_secs(20);
 pub struct PartnerSim {
     /// Signals, environment, log.
     pub process: Process,
+    config: SimConfig,
     directory_file: PathBuf,
     client: Client,
 }
@@ -40,7 +41,7 @@ impl PartnerSim {
         std::fs::write(&file, text).map_err(HarnessError::io("writing partner-sim.toml"))?;
         let arguments = ["serve", "--config", &file.to_string_lossy()].map(str::to_owned).to_vec();
         let process = Process::new("partner-sim", program, arguments, dir.join("partner-sim.log"));
-        Ok(Self { process, directory_file, client })
+        Ok(Self { process, config, directory_file, client })
     }
 
     /// Starts it and returns once it answers questions.
@@ -73,6 +74,11 @@ impl PartnerSim {
     /// The broker's partner directory that it writes at start.
     pub fn directory_file(&self) -> &Path {
         &self.directory_file
+    }
+
+    /// What its stores and provider were to be like when it was first started.
+    pub fn config(&self) -> &SimConfig {
+        &self.config
     }
 
     /// What the stores really did, as far as it is on their disk.

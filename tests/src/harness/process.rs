@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use schemas::{DurationMs, Timestamp};
 
-use super::{HarnessError, Program, wait};
+use super::{HarnessError, Program, now, wait};
 use crate::nats_server::freeze::is_frozen;
 use crate::nats_server::logs::LogFile;
 use crate::nats_server::poll;
 use crate::nats_server::watchdog::Watchdog;
 
+/// A started process may need this long before it does its work again.
+const BACK_WITHIN: DurationMs = DurationMs::from_secs(10);
 /// A killed process is gone within this, however loaded the machine is.
 const KILL_DEADLINE: Duration = Duration::from_secs(20);
 
@@ -26,7 +30,13 @@ pub struct Process {
     env: BTreeMap<String, String>,
     log: LogFile,
     running: Option<Running>,
+    /// When it was started, each time, and when it was signalled last before that.
+    starts: Vec<Start>,
+    signalled: Mutex<Option<Timestamp>>,
 }
+
+/// When it was signalled since the start before, and when it was started.
+type Start = (Option<Timestamp>, Timestamp);
 
 #[derive(Debug)]
 struct Running {
@@ -39,7 +49,16 @@ impl Process {
     /// Nothing is started yet. Everything the program says goes to the end of `log`.
     pub fn new(name: &'static str, program: Program, arguments: Vec<String>, log: PathBuf) -> Self {
         let env = BTreeMap::new();
-        Self { name, program, arguments, env, log: LogFile::new(log), running: None }
+        Self {
+            name,
+            program,
+            arguments,
+            env,
+            log: LogFile::new(log),
+            running: None,
+            starts: Vec::new(),
+            signalled: Mutex::default(),
+        }
     }
 
     /// Environment of the next starts.
@@ -78,6 +97,9 @@ impl Process {
         match Watchdog::over(child.id()) {
             Ok(watchdog) => {
                 self.running = Some(Running { watchdog, child });
+                let signalled =
+                    self.signalled.lock().unwrap_or_else(PoisonError::into_inner).take();
+                self.starts.push((signalled, now()));
                 Ok(())
             }
             Err(source) => {
@@ -139,6 +161,16 @@ impl Process {
         self.signal(Signal::SIGCONT)
     }
 
+    /// The times in which it was not there for its peers, restarts included. One that ended by
+    /// itself may have done so at any time since it was started.
+    pub fn outages(&self) -> Vec<(Timestamp, Timestamp)> {
+        let pairs = self.starts.iter().zip(self.starts.iter().skip(1));
+        let outage = |((_, before), (signalled, back)): (&Start, &Start)| {
+            (signalled.unwrap_or(*before), back.saturating_add(BACK_WITHIN))
+        };
+        pairs.map(outage).collect()
+    }
+
     /// Whether it runs; one that ended by itself is reaped here.
     pub fn is_running(&mut self) -> bool {
         self.running.is_some() && self.ended().is_none()
@@ -183,6 +215,8 @@ impl Process {
         let name = self.name;
         let pid = self.pid().ok_or(HarnessError::NotRunning { name, signal })?;
         let pid = i32::try_from(pid).expect("a process number fits an i32");
+        let mut signalled = self.signalled.lock().unwrap_or_else(PoisonError::into_inner);
+        signalled.get_or_insert_with(now);
         kill(Pid::from_raw(pid), signal).map_err(|source| HarnessError::Signal {
             name,
             signal,

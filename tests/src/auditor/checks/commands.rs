@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use broker_core::batch::Change;
-use schemas::event::{DeadLetter, DeadPayload};
+use schemas::event::DeadPayload;
 use schemas::purchase::{CommandReply, Mode, PurchaseStatus};
-use schemas::{
-    CommandId, CustomerId, Digest, DurationMs, RejectReason, RequestId, json, stream, subject,
-};
+use schemas::{CommandId, CustomerId, Digest, DurationMs, RejectReason, RequestId, subject};
 
 use super::Findings;
-use crate::auditor::casebook::{Case, Casebook, Copy, of_stream};
+use crate::auditor::casebook::{Case, Casebook, Copy};
 use crate::auditor::{Answer, Command};
 
 /// An ending is due so long after the deadline at the latest, clocks and a loaded machine included.
@@ -23,7 +21,7 @@ pub(in crate::auditor) fn nothing_lost(book: &Casebook<'_>, findings: &mut Findi
     let letters = dead_letters(book);
     for (request, case) in &book.cases {
         for copy in &case.sent {
-            let there = match &copy.command {
+            let there = match *copy.command {
                 Command::Create(_) => create_is_there(case, copy, &letters),
                 _ => change_is_there(case, copy),
             };
@@ -46,7 +44,7 @@ pub(in crate::auditor) fn nothing_lost(book: &Casebook<'_>, findings: &mut Findi
     }
 }
 
-fn create_is_there(case: &Case<'_>, copy: &Copy<'_>, letters: &Letters) -> bool {
+fn create_is_there(case: &Case<'_>, copy: &Copy<'_>, letters: &Letters<'_>) -> bool {
     match &copy.sent.answer {
         Answer::Reply(reply) => is_rejected(reply) || is_kept(case, copy),
         Answer::Stored { .. } => is_kept(case, copy) || letters.tell_of(copy),
@@ -83,32 +81,30 @@ fn is_kept(case: &Case<'_>, copy: &Copy<'_>) -> bool {
 
 /// Creates that were given up.
 #[derive(Default)]
-struct Letters {
+struct Letters<'c> {
     /// By the digest of the body in the letter.
     bodies: BTreeSet<Digest>,
     /// Subjects of letters whose body is kept nowhere.
-    withheld: BTreeSet<String>,
+    withheld: BTreeSet<&'c str>,
 }
 
-impl Letters {
+impl Letters<'_> {
     fn tell_of(&self, copy: &Copy<'_>) -> bool {
         let subject = subject::purchase_command(copy.command.operation(), &copy.sent.customer);
-        self.withheld.contains(&subject)
+        self.withheld.contains(subject.as_str())
             || self.bodies.contains(&Digest::of(&copy.sent.command.body()))
     }
 }
 
-fn dead_letters(book: &Casebook<'_>) -> Letters {
+fn dead_letters<'c>(book: &'c Casebook<'_>) -> Letters<'c> {
     let mut letters = Letters::default();
-    for seen in of_stream(book.evidence, stream::name::DEAD_LETTERS) {
-        let letter: Result<DeadLetter, _> = json::decode(&seen.body, usize::MAX);
-        let Ok(letter) = letter else { continue };
-        match letter.payload {
+    for letter in book.mail.letters.iter().map(|letter| &letter.letter) {
+        match &letter.payload {
             DeadPayload::Text(text) => {
                 letters.bodies.insert(Digest::of(text.as_bytes()));
             }
             DeadPayload::Base64(_) | DeadPayload::Withheld => {
-                letters.withheld.insert(letter.subject);
+                letters.withheld.insert(&letter.subject);
             }
         }
     }
@@ -125,7 +121,7 @@ pub(in crate::auditor) fn submit_idempotent(book: &Casebook<'_>, findings: &mut 
         let mut fresh: BTreeMap<(Option<&CommandId>, &CustomerId, Digest), usize> = BTreeMap::new();
         for copy in &case.sent {
             let Answer::Reply(reply) = &copy.sent.answer else { continue };
-            if matches!(copy.command, Command::Create(_)) {
+            if matches!(*copy.command, Command::Create(_)) {
                 one_body(*request, case, copy, reply, findings);
             }
             if let CommandReply::Accepted { replayed: false, .. } = reply.as_ref() {
@@ -180,7 +176,7 @@ pub(in crate::auditor) fn rejected_has_no_effect(book: &Casebook<'_>, findings: 
         if let Some(head) = case.head {
             let wanted = (&head.submission.customer, head.submission.digest);
             let mut copies = case.sent.iter().filter(|copy| {
-                matches!(copy.command, Command::Create(_))
+                matches!(*copy.command, Command::Create(_))
                     && (&copy.sent.customer, copy.digest) == wanted
             });
             findings.demand(copies.any(|copy| may_have_effect(copy)), *request, || {

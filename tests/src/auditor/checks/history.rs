@@ -2,12 +2,15 @@
 
 use broker::store::disk::audit::{body_of, link};
 use broker::store::{ChainHash, CommitNumber};
-use broker_core::batch::Change;
+use broker_core::Event;
+use broker_core::request::Version;
+use broker_core::transition::transition;
 use schemas::purchase::PurchaseStatus;
-use schemas::{RequestId, Timestamp};
+use schemas::{DurationMs, RequestId, Timestamp};
 
 use super::Findings;
-use crate::auditor::casebook::{Case, Casebook};
+use super::wire::is_copy;
+use crate::auditor::casebook::{Case, Casebook, Posted};
 
 /// P4: the audit log is numbered densely from 1 and every record carries the hash of the one
 /// before it.
@@ -77,11 +80,77 @@ fn ends_once(request: RequestId, case: &Case<'_>, findings: &mut Findings) {
         let ended = matches!(from, Ordered | Expired | Failed | Canceled);
         let corrected = from == Ordered && matches!(to, Canceled | Failed | Ordering);
         findings.demand(!ended || from == to || corrected, request, || {
-            let event = match &pair[1].change {
-                Change::Created => "created",
-                Change::Applied(event) => event.label(),
-            };
-            format!("it was {} and became {} by {event}", from.label(), to.label())
+            format!("it was {} and became {} by {}", from.label(), to.label(), pair[1].label())
         });
+    }
+}
+
+/// P1, invariant Fenced: one history, whoever wrote it. The log numbers the versions of a request
+/// 1, 2, 3 …, so that of two owners only one wrote each; and one id never names two messages.
+pub(in crate::auditor) fn fenced(book: &Casebook<'_>, findings: &mut Findings) {
+    for (request, case) in &book.cases {
+        for (wanted, version) in (1..).map(Version).zip(&case.versions) {
+            findings.demand(wanted == *version, *request, || {
+                format!("version {} stands in the log where {} should", version.0, wanted.0)
+            });
+        }
+        let mut first: Option<&Posted<'_>> = None;
+        for posted in &case.posted {
+            let copy = first.filter(|first| is_copy(first, posted));
+            if let Some(first) = copy {
+                let (a, b) = (first.seen, posted.seen);
+                findings.demand((&a.subject, &a.body) == (&b.subject, &b.body), *request, || {
+                    format!("{:?} names two different messages", b.message_id)
+                });
+            }
+            first = copy.or(Some(posted));
+        }
+    }
+}
+
+/// P4, invariant EventOnce: no answer of a store or of the provider is applied twice, and once a
+/// request has come to rest, none of those it was ever given would change it again.
+pub(in crate::auditor) fn event_once(book: &Casebook<'_>, findings: &mut Findings) {
+    for (request, case) in &book.cases {
+        let answers: Vec<&Event> =
+            case.steps.iter().filter_map(|step| answer(step.event()?)).collect();
+        for (nth, event) in answers.iter().enumerate() {
+            let again = answers[..nth].iter().any(|earlier| same_answer(earlier, event));
+            findings.demand(!again, *request, || format!("{event:?} was applied twice"));
+        }
+        let Some(head) = case.head.filter(|head| head.is_closed() && head.undo.is_empty()) else {
+            continue;
+        };
+        let later = book.evidence.at.saturating_add(DurationMs(1));
+        for event in answers {
+            let again = transition(head, event.clone(), later, &book.evidence.policy);
+            findings.demand(again.is_err(), *request, || {
+                let rows = again.map(|done| done.rows).unwrap_or_default();
+                format!("a copy of {event:?} would still take it through {rows:?}")
+            });
+        }
+    }
+}
+
+fn answer(event: &Event) -> Option<&Event> {
+    matches!(event, Event::Partner(_) | Event::Payment(_)).then_some(event)
+}
+
+/// The same answer to the same command: what a message that comes twice looks like.
+fn same_answer(one: &Event, other: &Event) -> bool {
+    match (one, other) {
+        (Event::Partner(one), Event::Partner(other)) => one == other,
+        (Event::Payment(one), Event::Payment(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// P8, invariant ReplayEquality: the store holds after every opening what it held before.
+pub(in crate::auditor) fn store_reopens_the_same(book: &Casebook<'_>, findings: &mut Findings) {
+    for pair in book.evidence.background.readings.windows(2) {
+        findings.examine();
+        if pair[0] != pair[1] {
+            findings.general(format!("the store held {}, opened again {}", pair[0], pair[1]));
+        }
     }
 }

@@ -1,16 +1,15 @@
 //! Limits the customer set: money and time.
 
-use broker_core::effect::PartnerCommand;
+use broker_core::effect::{Effect, PartnerCommand};
 use broker_core::request::Incident;
 use partner_sim::fault::Fault;
 use partner_sim::ledger::{OrderRecord, OrderTerms};
-use schemas::partner::Place;
-use schemas::purchase::PurchaseStatus;
-use schemas::subject::{PartnerOperation, parse_partner_command};
-use schemas::{Money, RequestId, Timestamp, json, stream};
+use schemas::{Money, RequestId, Timestamp};
 
 use super::Findings;
-use crate::auditor::casebook::{Case, Casebook, Step, of_stream};
+use super::wire::belongs;
+use crate::auditor::Trouble;
+use crate::auditor::casebook::{Case, Casebook};
 
 /// P2, invariant Budget: every accepted order was charged at most its cap, the cap is at most the
 /// limit of the version its intent names, and no more was authorised than that limit. A store that
@@ -21,8 +20,7 @@ pub(in crate::auditor) fn within_budget(book: &Casebook<'_>, findings: &mut Find
             let Some(terms) = &order.terms else { continue };
             cap_within_limit(*request, case, order, terms, findings);
             let Some(total) = order.total() else { continue };
-            let excused = order.decisions.struck_by(Fault::PriceAboveCap) && is_told(case);
-            let within = at_most(total, terms.price_cap) || excused;
+            let within = at_most(total, terms.price_cap) || is_alarmed_breach(case, order);
             findings.demand(within, *request, || {
                 format!("{} charged {total} with a cap of {}", order.partner, terms.price_cap)
             });
@@ -43,6 +41,14 @@ pub(in crate::auditor) fn within_budget(book: &Casebook<'_>, findings: &mut Find
     }
 }
 
+/// The store broke its cap on purpose, and a human was told: of the price, or, when the store has
+/// never said what it did, of an order nobody knows about.
+fn is_alarmed_breach(case: &Case<'_>, order: &OrderRecord) -> bool {
+    let told = [Incident::PriceAboveCap, Incident::PlacementUnknown, Incident::LateOrder];
+    order.decisions.struck_by(Fault::PriceAboveCap)
+        && told.into_iter().any(|incident| case.has_told(incident))
+}
+
 fn cap_within_limit(
     request: RequestId,
     case: &Case<'_>,
@@ -50,7 +56,7 @@ fn cap_within_limit(
     terms: &OrderTerms,
     findings: &mut Findings,
 ) {
-    let limit = intent(case, order.attempt).map(|(_, limit_step)| limit_step.next.terms.max_total);
+    let limit = case.intent(order.attempt).map(|(_, named)| named.next.terms.max_total);
     let within = limit.is_some_and(|limit| at_most(terms.price_cap, limit));
     findings.demand(within, request, || {
         let limit = limit.map_or("no intent".to_owned(), |limit| limit.to_string());
@@ -59,34 +65,22 @@ fn cap_within_limit(
     });
 }
 
-/// An unduly charged order is allowed only if the broker did not accept it as the outcome.
-fn is_told(case: &Case<'_>) -> bool {
-    let incident = Some(Incident::PriceAboveCap);
-    let told = case.steps.iter().any(|step| step.next.incident == incident);
-    told || case.head.is_none_or(|head| head.status.kind() != PurchaseStatus::Ordered)
-}
-
 fn at_most(amount: Money, limit: Money) -> bool {
     amount.at_most(limit).unwrap_or(false)
 }
 
-/// The step that let the first copy of the order leave, and the step whose terms it obeys.
-fn intent<'c>(case: &'c Case<'_>, attempt: u8) -> Option<(&'c Step, &'c Step)> {
-    let (left, _) = case.places(attempt).next()?;
-    let named = left.next.checkout.as_ref().filter(|c| c.attempt == attempt)?.intent?;
-    Some((left, case.step(named.version)?))
-}
-
-/// P3, invariant NoOrderAfterExpiry: an order was decided, sent and (by stores that look at the
-/// time) accepted before the deadline of the version its intent names, and its own `not_after`
-/// lies before that deadline.
+/// P3, invariant NoOrderAfterExpiry: an order was decided and (by stores that look at the time)
+/// accepted before the deadline of the version its intent names, and its own `not_after` keeps the
+/// clock margin before that deadline.
 pub(in crate::auditor) fn no_order_after_expiry(book: &Casebook<'_>, findings: &mut Findings) {
+    let margin = book.evidence.policy.clock_margin;
     for (request, case) in &book.cases {
         for order in &case.orders {
             let Some(terms) = &order.terms else { continue };
-            let Some((left, named)) = intent(case, order.attempt) else { continue };
+            let Some((left, named)) = case.intent(order.attempt) else { continue };
             let expires_at = named.next.terms.expires_at;
-            findings.demand(terms.not_after <= expires_at, *request, || {
+            let ends_before = terms.not_after <= expires_at.saturating_sub(margin);
+            findings.demand(ends_before, *request, || {
                 format!(
                     "the order may be accepted until {}, expiry is {expires_at}",
                     terms.not_after
@@ -103,42 +97,76 @@ pub(in crate::auditor) fn no_order_after_expiry(book: &Casebook<'_>, findings: &
                 format!("the order was accepted at {accepted:?}, expiry was {expires_at}")
             });
         }
-        later_copies(*request, case, findings);
+        copies_in_time(*request, case, findings);
     }
-    sent_in_time(book, findings);
 }
 
-/// Copies of an order follow the same deadline as the first.
-fn later_copies(request: RequestId, case: &Case<'_>, findings: &mut Findings) {
+/// Every copy of an order was decided before its `not_after`, which no copy moves.
+fn copies_in_time(request: RequestId, case: &Case<'_>, findings: &mut Findings) {
+    let mut fixed: Option<(u8, Timestamp)> = None;
     for step in &case.steps {
-        let Some(checkout) = &step.next.checkout else { continue };
-        let own = |s: &Step| s.next.version == step.next.version;
-        for (_, command) in case.places(checkout.attempt).filter(|(s, _)| own(s)) {
-            let PartnerCommand::Place { not_after, .. } = command else { continue };
-            findings.demand(step.at <= *not_after, request, || {
+        for (attempt, not_after) in step.effects().filter_map(place) {
+            findings.demand(step.at <= not_after, request, || {
                 format!("a copy of the order was decided at {}, after {not_after}", step.at)
             });
+            let first = fixed.filter(|(of, _)| *of == attempt).map_or(not_after, |(_, at)| at);
+            findings.demand(first == not_after, request, || {
+                format!("the deadline of attempt {attempt} moved from {first} to {not_after}")
+            });
+            fixed = Some((attempt, first));
         }
     }
 }
 
-/// The server stored every order before the deadline; a server that was away could hold one up,
-/// which is what `not_after` is for.
-fn sent_in_time(book: &Casebook<'_>, findings: &mut Findings) {
-    for seen in of_stream(book.evidence, stream::name::PARTNER_COMMANDS) {
-        let is_order = parse_partner_command(&seen.subject)
-            .is_some_and(|(_, operation)| operation == PartnerOperation::Place);
-        let place: Option<Place> =
-            is_order.then(|| json::decode(&seen.body, usize::MAX).ok()).flatten();
-        let Some(place) = place else { continue };
-        let request = place.header.request_id;
-        let Some(case) = book.cases.get(&request) else { continue };
-        let Some((_, named)) = intent(case, place.header.attempt) else { continue };
-        let expires_at = named.next.terms.expires_at;
-        let sent: Timestamp = seen.at;
-        let held_up = book.is_disturbed(place.not_after.min(sent), sent);
-        findings.demand(sent < expires_at || held_up, request, || {
-            format!("{} was sent at {sent}, expiry was {expires_at}", seen.subject)
+fn place(effect: &Effect) -> Option<(u8, Timestamp)> {
+    match effect {
+        Effect::Partner { attempt, command: PartnerCommand::Place { not_after, .. }, .. } => {
+            Some((*attempt, *not_after))
+        }
+        _ => None,
+    }
+}
+
+/// What can hold a message up between the broker's last look at the clock and the server's stamp.
+/// A wrong clock is not among them: the broker must not trust one.
+const HOLDS_UP: [Trouble; 6] = [
+    Trouble::Server,
+    Trouble::StreamLoss,
+    Trouble::Network,
+    Trouble::BrokerPaused,
+    Trouble::Store,
+    Trouble::BootClock,
+];
+
+/// P3, invariant DeadlineMonotone: by the server's clock, every copy of an order left before its
+/// `not_after` (up to the margin by which clocks may differ) and before the deadline, whatever the
+/// broker's own clock did; and the broker's time never went back.
+pub(in crate::auditor) fn deadlines_monotone(book: &Casebook<'_>, findings: &mut Findings) {
+    let margin = book.evidence.policy.clock_margin;
+    for (request, case) in &book.cases {
+        for posted in &case.posted {
+            let Some(step) = case.step(posted.version) else { continue };
+            let effect = step.effect(posted.index).filter(|effect| belongs(effect, posted.seen));
+            let Some((attempt, not_after)) = effect.and_then(place) else { continue };
+            let Some((_, named)) = case.intent(attempt) else { continue };
+            let (sent, expires_at) = (posted.seen.at, named.next.terms.expires_at);
+            let in_time = sent <= not_after.saturating_add(margin) && sent < expires_at;
+            let from = not_after.min(sent);
+            findings.demand(in_time || book.is_disturbed(&HOLDS_UP, from, sent), *request, || {
+                let subject = &posted.seen.subject;
+                format!("{subject} was sent at {sent}, not_after {not_after}, expiry {expires_at}")
+            });
+        }
+    }
+    let mut before = Timestamp::ZERO;
+    let rows = book.evidence.log.iter().filter_map(|record| match &record.body {
+        broker::store::AuditBody::Request { request, rows } => Some((request, rows)),
+        broker::store::AuditBody::DeadLetter { .. } => None,
+    });
+    for (request, row) in rows.flat_map(|(request, rows)| rows.iter().map(move |r| (request, r))) {
+        findings.demand(before <= row.at, *request, || {
+            format!("the broker's time went back from {before} to {}", row.at)
         });
+        before = before.max(row.at);
     }
 }

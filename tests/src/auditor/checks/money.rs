@@ -1,18 +1,18 @@
 //! What the payment provider wrote down.
 
-use partner_sim::ledger::{Asked, PaymentRecord, PaymentState};
+use partner_sim::ledger::{Asked, OrderRecord, PaymentRecord, PaymentState};
 use schemas::{RequestId, Timestamp};
 
 use super::Findings;
-use crate::auditor::casebook::{Case, Casebook};
+use crate::auditor::casebook::Casebook;
 
 /// P5, invariant MoneyMatchesOrder, at rest: with one standing order exactly its total is captured;
-/// with none, nothing is. No authorisation is left open. A request that a human was called for is
-/// excused.
+/// with none, nothing is. No authorisation is left open. A request for which a human was called is
+/// excused for as long as something about it is open.
 pub(in crate::auditor) fn money_matches_orders(book: &Casebook<'_>, findings: &mut Findings) {
     let at = book.evidence.at;
     for (request, case) in &book.cases {
-        if case.head.is_some_and(|head| head.incident.is_some()) {
+        if case.is_with_a_human() {
             continue;
         }
         let live: Vec<_> = case.orders.iter().filter(|order| order.is_live(at)).collect();
@@ -30,14 +30,12 @@ pub(in crate::auditor) fn money_matches_orders(book: &Casebook<'_>, findings: &m
     }
 }
 
-/// P5, invariants PaymentOnce and NoMoneyMoveAgainstOrder: each operation takes effect at most
-/// once per key, captures stay within the authorisation, two holds of one request never overlap,
-/// and nothing is captured before its order was accepted.
+/// P5, invariant PaymentOnce: each operation takes effect at most once per key, captures stay
+/// within the authorisation, and two holds of one request never overlap.
 pub(in crate::auditor) fn payment_once(book: &Casebook<'_>, findings: &mut Findings) {
     for (request, case) in &book.cases {
         for (n, payment) in case.payments.iter().enumerate() {
             steps_once(*request, payment, findings);
-            captured_after_order(*request, case, payment, findings);
             for other in &case.payments[n + 1..] {
                 if let (Some(a), Some(b)) = (held(payment), held(other)) {
                     findings.demand(a.1 <= b.0 || b.1 <= a.0, *request, || {
@@ -66,18 +64,41 @@ fn steps_once(request: RequestId, payment: &PaymentRecord, findings: &mut Findin
     }
 }
 
-fn captured_after_order(
-    request: RequestId,
-    case: &Case<'_>,
-    payment: &PaymentRecord,
-    findings: &mut Findings,
-) {
-    let Some(capture) = payment.step(Asked::Capture) else { return };
-    let mut same_attempt = case.orders.iter().filter(|order| order.attempt == payment.attempt);
-    let after = same_attempt.any(|o| o.accepted_at().is_some_and(|at| at <= capture.at));
-    findings.demand(after, request, || {
-        format!("{} was captured at {} without an accepted order", payment.payment_key, capture.at)
-    });
+/// P5, invariant NoMoneyMoveAgainstOrder: nothing is captured before its order was accepted, and no
+/// money of an attempt is given back while that attempt's order stands.
+pub(in crate::auditor) fn no_money_against_order(book: &Casebook<'_>, findings: &mut Findings) {
+    for (request, case) in &book.cases {
+        for payment in &case.payments {
+            let of_attempt = || case.orders.iter().filter(|o| o.attempt == payment.attempt);
+            let key = &payment.payment_key;
+            for step in &payment.steps {
+                match step.operation {
+                    Asked::Capture => {
+                        let accepted =
+                            |o: &&OrderRecord| o.accepted_at().is_some_and(|at| at <= step.at);
+                        findings.demand(of_attempt().any(accepted), *request, || {
+                            format!("{key} was captured at {} without an accepted order", step.at)
+                        });
+                    }
+                    Asked::Void | Asked::Refund => {
+                        let standing = of_attempt().find(|order| order.is_live(step.at));
+                        findings.demand(standing.is_none(), *request, || {
+                            let (operation, at) = (step.operation, step.at);
+                            let store = standing.map(|order| order.partner.to_string());
+                            let store = store.unwrap_or_default();
+                            format!("{operation:?} of {key} at {at}, its order at {store} stands")
+                        });
+                    }
+                    Asked::Authorize
+                    | Asked::Reserve
+                    | Asked::Release
+                    | Asked::Place
+                    | Asked::Cancel
+                    | Asked::Lookup => {}
+                }
+            }
+        }
+    }
 }
 
 /// From when to when the customer's money was held or taken under this key.
@@ -96,7 +117,7 @@ fn held(payment: &PaymentRecord) -> Option<(Timestamp, Timestamp)> {
 pub(in crate::auditor) fn no_hold_left_behind(book: &Casebook<'_>, findings: &mut Findings) {
     let at = book.evidence.at;
     for (request, case) in &book.cases {
-        let excused = case.head.is_some_and(|head| head.incident.is_some());
+        let excused = case.is_with_a_human();
         for hold in &case.reservations {
             findings.demand(!hold.is_active(at) || excused, *request, || {
                 format!("{} still reserves {} for it", hold.partner, hold.reservation_key)

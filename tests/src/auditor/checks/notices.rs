@@ -1,84 +1,123 @@
 //! What customers were told, against what happened.
 
-use std::collections::BTreeMap;
-
 use broker::wire::view::view;
 use broker_core::effect::Effect;
 use broker_core::request::Status;
-use bytes::Bytes;
+use schemas::event::Notification;
 use schemas::purchase::PurchaseStatus;
+use schemas::{DurationMs, RequestId, json, stream, subject};
 
 use super::Findings;
-use crate::auditor::casebook::{Case, Casebook, Notice, Step};
+use super::wire::{is_copy, is_in};
+use crate::auditor::Seen;
+use crate::auditor::casebook::{Case, Casebook, Posted, Step};
+
+/// A customer hears of an outcome this long after it was decided at the latest, on a loaded
+/// machine; what kept the broker from telling comes on top.
+const TOLD_WITHIN: DurationMs = DurationMs::from_secs(60);
 
 /// P4, invariant NotifiedTruthfully: every notification that the history calls for was published
-/// at least once, shows the request as it was then, and says nothing else; copies of one id are
-/// equal byte for byte; numbers are dense from 0; no notification lacks its cause.
+/// at least once and in time, shows the request as it was then, and says nothing else; copies of
+/// one id are equal byte for byte; numbers are dense from 0; no notification lacks its cause.
 pub(in crate::auditor) fn notified_truthfully(book: &Casebook<'_>, findings: &mut Findings) {
-    for seen in &book.unreadable {
-        findings.general(format!("a notification on {} cannot be read", seen.subject));
-    }
-    let mut published: BTreeMap<&str, &Notice<'_>> = BTreeMap::new();
-    let mut bodies: BTreeMap<&str, &Bytes> = BTreeMap::new();
-    for notice in &book.notices {
-        let id = notice.notification.notification_id.as_str();
-        let request = notice.notification.request_id;
-        let first = *bodies.entry(id).or_insert(&notice.seen.body);
-        findings.demand(*first == notice.seen.body, request, || {
-            format!("two copies of notification {id} differ")
-        });
-        findings.demand(notice.seen.message_id.as_deref() == Some(id), request, || {
-            format!("notification {id} was published under {:?}", notice.seen.message_id)
-        });
-        published.entry(id).or_insert(notice);
+    let is_notice = |seen: &Seen| is_in(seen, stream::name::NOTIFICATIONS);
+    for seen in book.mail.strays.iter().filter(|seen| is_notice(seen)) {
+        let id = &seen.message_id;
+        findings.general(format!("a notification on {} has the id {id:?}", seen.subject));
     }
     for (request, case) in &book.cases {
-        for (number, (id, step, effect)) in (0u16..).zip(called_for(book, case)) {
-            match published.remove(id.as_str()) {
-                Some(notice) => {
-                    let untrue = untruth(notice, step, effect, number);
-                    findings.demand(untrue.is_none(), *request, || {
-                        format!("notification {id} {}", untrue.unwrap_or_default())
-                    });
-                }
-                None => {
-                    findings.examine();
-                    findings.about(*request, format!("notification {id} was never published"));
-                }
-            }
+        let posted: Vec<&Posted<'_>> =
+            case.posted.iter().filter(|posted| is_notice(posted.seen)).collect();
+        told_as_decided(book, *request, case, &posted, findings);
+        if let Some(head) = case.head.filter(|head| head.is_closed()) {
+            let outcome = head.status.kind().label();
+            let subject = subject::notification(&head.submission.customer, outcome);
+            let told = posted.iter().any(|posted| posted.seen.subject == subject);
+            findings.demand(told, *request, || format!("it ended {outcome}, and nobody was told"));
         }
-        if let Some(head) = case.head {
-            findings.demand(!head.is_closed() || head.notified > 0, *request, || {
-                format!("it ended {} and nobody was told", head.status.kind().label())
-            });
-        }
-    }
-    for (id, notice) in published {
-        let request = notice.notification.request_id;
-        findings.about(request, format!("notification {id} follows from nothing in the log"));
     }
 }
 
-/// Ids, steps and effects of the notifications of one request, in order.
-fn called_for<'c>(
+/// What was published, step by step beside what the history calls for.
+fn told_as_decided(
     book: &Casebook<'_>,
-    case: &'c Case<'_>,
-) -> impl Iterator<Item = (String, &'c Step, &'c Effect)> {
-    let incarnation = book.evidence.incarnation;
-    case.steps.iter().flat_map(move |step| {
-        let effects = step.effects.iter().enumerate();
+    request: RequestId,
+    case: &Case<'_>,
+    posted: &[&Posted<'_>],
+    findings: &mut Findings,
+) {
+    let place = |(step, index, _): &(&Step<'_>, usize, &Effect)| (step.next.version, *index);
+    let mut wanted = called_for(case).peekable();
+    let mut number = 0;
+    for (nth, notice) in posted.iter().enumerate() {
+        let id = notice.seen.message_id.as_deref().unwrap_or_default();
+        if let Some(first) = posted[..nth].last().filter(|first| is_copy(first, notice)) {
+            findings.demand(first.seen.body == notice.seen.body, request, || {
+                format!("two copies of notification {id} differ")
+            });
+            continue;
+        }
+        let here = (notice.version, notice.index);
+        while let Some(unsaid) = wanted.next_if(|wanted| place(wanted) < here) {
+            never_sent(request, unsaid, findings);
+            number += 1;
+        }
+        let wrong = match wanted.next_if(|wanted| place(wanted) == here) {
+            Some((step, _, effect)) => {
+                let untrue = untruth(notice, step, effect, number);
+                number += 1;
+                untrue.or_else(|| late(book, notice, step))
+            }
+            // Without a history nothing can be compared; `legal_history` tells.
+            None if case.broken.is_some() => None,
+            None => Some("follows from nothing in the log".to_owned()),
+        };
+        findings.demand(wrong.is_none(), request, || {
+            format!("notification {id} {}", wrong.unwrap_or_default())
+        });
+    }
+    wanted.for_each(|unsaid| never_sent(request, unsaid, findings));
+}
+
+fn never_sent(
+    request: RequestId,
+    (step, index, _): (&Step<'_>, usize, &Effect),
+    findings: &mut Findings,
+) {
+    findings.examine();
+    let version = step.next.version.0;
+    findings.about(request, format!("notification {version}-{index} was never sent"));
+}
+
+/// Steps and effects of the notifications of one request, in order.
+fn called_for<'c, 'a>(
+    case: &'c Case<'a>,
+) -> impl Iterator<Item = (&'c Step<'a>, usize, &'c Effect)> {
+    case.steps.iter().flat_map(|step| {
+        let effects = step.effects().enumerate();
         let notices = effects.filter(|(_, effect)| matches!(effect, Effect::Notify { .. }));
-        notices.map(move |(index, effect)| {
-            let (request, version) = (step.next.id(), step.next.version.0);
-            (format!("{incarnation}-{request}-{version}-{index}"), step, effect)
-        })
+        notices.map(move |(index, effect)| (step, index, effect))
     })
 }
 
+/// By the broker's clock against the server's; a clock that ran off makes them incomparable.
+fn late(book: &Casebook<'_>, posted: &Posted<'_>, step: &Step<'_>) -> Option<String> {
+    let (decided, seen) = (step.at, posted.seen.at);
+    let due = decided.saturating_add(TOLD_WITHIN).saturating_add(book.delayed(decided, seen));
+    let in_time = seen <= due || book.has_run_off(seen);
+    (!in_time).then(|| format!("was decided at {decided} and sent at {seen}"))
+}
+
 /// What a notification says that is not so.
-fn untruth(notice: &Notice<'_>, step: &Step, effect: &Effect, number: u16) -> Option<String> {
+fn untruth(posted: &Posted<'_>, step: &Step<'_>, effect: &Effect, number: u16) -> Option<String> {
     let Effect::Notify { outcome, number: decided, .. } = effect else { return None };
-    let said = &notice.notification;
+    let said: Notification = match json::decode(&posted.seen.body, usize::MAX) {
+        Ok(said) => said,
+        Err(error) => return Some(format!("cannot be read: {error}")),
+    };
+    if Some(said.notification_id.as_str()) != posted.seen.message_id.as_deref() {
+        return Some(format!("calls itself {}", said.notification_id));
+    }
     if said.outcome.label() != outcome.label() {
         return Some(format!("says {}, it was {}", said.outcome.label(), outcome.label()));
     }
@@ -95,12 +134,12 @@ fn untruth(notice: &Notice<'_>, step: &Step, effect: &Effect, number: u16) -> Op
 }
 
 /// P4, at rest: a request that ended `ordered` has exactly the standing order it names; one that
-/// ended in any other way has none. A request that a human was called for is excused.
+/// ended in any other way has none. A request for which a human was called is excused for as long
+/// as something about it is open.
 pub(in crate::auditor) fn outcome_matches_ledgers(book: &Casebook<'_>, findings: &mut Findings) {
     let at = book.evidence.at;
     for (request, case) in &book.cases {
-        let excused = case.head.is_some_and(|head| head.incident.is_some());
-        if excused {
+        if case.is_with_a_human() {
             continue;
         }
         let status = case.head.map(|head| head.status.kind());

@@ -1,6 +1,7 @@
 //! What the bookstores wrote down about orders.
 
 use broker_core::keys::{KeyFor, key};
+use broker_core::request::Incident;
 use partner_sim::ledger::{Asked, OrderRecord, OrderState};
 use schemas::{RequestId, Timestamp};
 
@@ -116,7 +117,7 @@ pub(in crate::auditor) fn unknown_is_not_no(book: &Casebook<'_>, findings: &mut 
                 }
             }
         }
-        unresolved_orders(*request, case, findings);
+        unresolved_orders(book, *request, case, findings);
     }
 }
 
@@ -148,20 +149,28 @@ fn still_open(book: &Casebook<'_>, order: &OrderRecord, at: Timestamp) -> Option
     }
 }
 
-/// A request that ended without an order must not leave one behind that its store still keeps
-/// undecided within its time.
-fn unresolved_orders(request: RequestId, case: &Case<'_>, findings: &mut Findings) {
-    let Some(head) = case.head.filter(|head| head.is_closed() && head.incident.is_none()) else {
+/// No store takes an order after its request has ended without one, unless nothing could have made
+/// sure of it; then a human must have been told.
+fn unresolved_orders(
+    book: &Casebook<'_>,
+    request: RequestId,
+    case: &Case<'_>,
+    findings: &mut Findings,
+) {
+    let Some(head) = case.head.filter(|head| head.is_closed()) else {
         return;
     };
-    let Some(closed) = case.steps.iter().find(|step| step.next.is_closed()) else { return };
+    // An order that its store took back opens the request again.
+    let last_open = case.steps.iter().rposition(|step| !step.next.is_closed());
+    let Some(closed) = case.steps.get(last_open.map_or(0, |at| at + 1)) else { return };
     if head.status.kind() == schemas::purchase::PurchaseStatus::Ordered {
         return;
     }
     for order in &case.orders {
         let late = matches!(&order.state, OrderState::Accepted { accepted_at, .. }
             if *accepted_at > closed.at);
-        findings.demand(!late, request, || {
+        let excused = book.may_surprise(&order.partner) && case.has_told(Incident::LateOrder);
+        findings.demand(!late || excused, request, || {
             format!("{} accepted an order after the request had ended without one", order.partner)
         });
     }

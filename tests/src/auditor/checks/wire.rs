@@ -1,127 +1,82 @@
 //! What left the broker, against its durable history.
 
-use broker_core::effect::{Effect, PartnerCommand, PaymentCommand};
-use broker_core::request::Version;
+use broker::store::Outgoing;
+use broker::wire::WireContext;
+use broker::wire::outgoing;
+use broker_core::effect::{Effect, PartnerCommand};
 use partner_sim::ledger::OrderTerms;
-use schemas::id::MessageId;
-use schemas::partner::Place;
-use schemas::payment::Authorize;
-use schemas::subject::{
-    PartnerOperation, PaymentOperation, parse_partner_command, parse_payment_command,
-};
-use schemas::{RequestId, json, stream};
+use schemas::{ProviderId, RequestId, stream, subject};
 
 use super::Findings;
 use crate::auditor::Seen;
-use crate::auditor::casebook::{Case, Casebook, of_stream};
+use crate::auditor::casebook::{Case, Casebook, Posted};
 
-/// P1, invariant IntentBeforeEffect: every command on the wire is the effect of one version in the
-/// log, with the same receiver, attempt and terms; every order and payment in the ledgers follows
-/// from an intent that was decided before it arrived.
+/// P1, invariant IntentBeforeEffect: every command on the wire is, byte for byte, the effect of one
+/// version in the log; every order and payment in the ledgers follows from an intent that was
+/// decided before it arrived.
 pub(in crate::auditor) fn intent_before_effect(book: &Casebook<'_>, findings: &mut Findings) {
-    let commands = [stream::name::PARTNER_COMMANDS, stream::name::PAYMENT_COMMANDS];
-    for seen in commands.into_iter().flat_map(|name| of_stream(book.evidence, name)) {
-        findings.examine();
-        if let Err((request, why)) = follows(book, seen) {
-            let said = format!("{} ({:?}): {why}", seen.subject, seen.message_id);
-            match request {
-                Some(request) => findings.about(request, said),
-                None => findings.general(said),
-            }
-        }
+    let commands = |seen: &Seen| {
+        is_in(seen, stream::name::PARTNER_COMMANDS) || is_in(seen, stream::name::PAYMENT_COMMANDS)
+    };
+    for seen in book.mail.strays.iter().filter(|seen| commands(seen)) {
+        let id = &seen.message_id;
+        findings.general(format!("{} ({id:?}): its id is none of this store's", seen.subject));
     }
     for (request, case) in &book.cases {
+        let mut first: Option<&Posted<'_>> = None;
+        for posted in case.posted.iter().filter(|posted| commands(posted.seen)) {
+            findings.examine();
+            let copy = first.filter(|first| is_copy(first, posted));
+            let why = match copy {
+                Some(first) => (first.seen.body != posted.seen.body)
+                    .then(|| "differs from an earlier copy".to_owned()),
+                None => differs(book, case, posted),
+            };
+            if let Some(why) = why {
+                let Seen { subject, message_id, .. } = posted.seen;
+                findings.about(*request, format!("{subject} ({message_id:?}): {why}"));
+            }
+            first = copy.or(Some(posted));
+        }
         ledgers_follow(book, *request, case, findings);
     }
 }
 
-type Doubt = (Option<RequestId>, String);
+pub(super) fn is_in(seen: &Seen, stream: &str) -> bool {
+    seen.stored.is_some_and(|(name, _)| name == stream)
+}
 
-fn follows(book: &Casebook<'_>, seen: &Seen) -> Result<(), Doubt> {
-    let id = seen.message_id.as_deref().unwrap_or_default();
-    let (request, version, index) =
-        parts(book, id).ok_or((None, "its id is none of this store's".to_owned()))?;
-    let doubt = |why: &str| (Some(request), why.to_owned());
-    let case = book.cases.get(&request).ok_or(doubt("nothing is known of its request"))?;
+pub(super) fn is_copy(first: &Posted<'_>, other: &Posted<'_>) -> bool {
+    (first.version, first.index) == (other.version, other.index)
+}
+
+/// How a published message differs from what the log lets leave under its id.
+pub(super) fn differs(book: &Casebook<'_>, case: &Case<'_>, posted: &Posted<'_>) -> Option<String> {
     if case.broken.is_some() {
         // Without a history nothing can be compared; `legal_history` tells.
-        return Ok(());
+        return None;
     }
-    let step = case.step(version);
-    let effect = step.and_then(|step| step.effects.get(index));
-    let effect = effect.ok_or(doubt("no version of the log lets it leave"))?;
-    if !is_the_same(seen, effect) {
-        return Err(doubt(&format!("the log says {effect:?} at version {}", version.0)));
+    let row = case.step(posted.version).and_then(|step| step.outbox.get(posted.index));
+    let Some(row) = row else { return Some("no version of the log lets it leave".to_owned()) };
+    let context = WireContext { incarnation: book.incarnation(), provider: provider(book) };
+    let wanted = outgoing::message(&context, row, None);
+    let Outgoing::Effect(row) = &row.outgoing else { return None };
+    let version = posted.version.0;
+    if posted.seen.subject != wanted.subject {
+        return Some(format!("version {version} of the log sends to {}", wanted.subject));
     }
-    Ok(())
+    (posted.seen.body != wanted.body)
+        .then(|| format!("the log says {:?} at version {version}", row.effect))
 }
 
-/// Request, version and index of a message id of this store.
-fn parts(book: &Casebook<'_>, id: &str) -> Option<(RequestId, Version, usize)> {
-    let id = MessageId::parse(id).ok()?;
-    let (incarnation, _) = id.as_str().split_once('-')?;
-    let (request, version) = broker::wire::source_of(&id)?;
-    let (_, index) = id.as_str().rsplit_once('-')?;
-    let ours = incarnation == book.evidence.incarnation.to_string();
-    ours.then_some((request, version, index.parse().ok()?))
-}
-
-fn is_the_same(seen: &Seen, effect: &Effect) -> bool {
-    match effect {
-        Effect::Partner { partner, attempt, command } => {
-            parse_partner_command(&seen.subject) == Some((partner.clone(), operation(command)))
-                && attempt_of(seen) == Some(u64::from(*attempt))
-                && same_order(seen, command)
-        }
-        Effect::Payment { attempt, command } => {
-            parse_payment_command(&seen.subject)
-                .is_some_and(|(_, operation)| operation == payment_operation(command))
-                && attempt_of(seen) == Some(u64::from(*attempt))
-                && same_amount(seen, command)
-        }
-        Effect::Event { .. } | Effect::Notify { .. } => false,
-    }
-}
-
-fn attempt_of(seen: &Seen) -> Option<u64> {
-    let body: serde_json::Value = serde_json::from_slice(&seen.body).ok()?;
-    body["attempt"].as_u64()
-}
-
-fn same_order(seen: &Seen, command: &PartnerCommand) -> bool {
-    let PartnerCommand::Place { isbn, quantity, price_cap, not_after, .. } = command else {
-        return true;
+/// The one provider of a run: whoever keeps the payment ledger.
+fn provider(book: &Casebook<'_>) -> ProviderId {
+    let kept = book.evidence.payments.payments.first().map(|payment| payment.provider.clone());
+    let spoken = || {
+        let mut subjects = book.evidence.messages.iter().map(|seen| &seen.subject);
+        subjects.find_map(|text| subject::parse_payment_command(text)).map(|(id, _)| id)
     };
-    json::decode::<Place>(&seen.body, usize::MAX).is_ok_and(|place| {
-        (place.isbn, place.quantity) == (*isbn, *quantity)
-            && (place.price_cap, place.not_after) == (*price_cap, *not_after)
-    })
-}
-
-fn same_amount(seen: &Seen, command: &PaymentCommand) -> bool {
-    let PaymentCommand::Authorize { amount, not_after, .. } = command else { return true };
-    json::decode::<Authorize>(&seen.body, usize::MAX)
-        .is_ok_and(|order| (order.amount, order.not_after) == (*amount, *not_after))
-}
-
-const fn operation(command: &PartnerCommand) -> PartnerOperation {
-    match command {
-        PartnerCommand::Reserve { .. } => PartnerOperation::Reserve,
-        PartnerCommand::Release => PartnerOperation::Release,
-        PartnerCommand::Place { .. } => PartnerOperation::Place,
-        PartnerCommand::Cancel => PartnerOperation::Cancel,
-        PartnerCommand::Lookup => PartnerOperation::Lookup,
-    }
-}
-
-const fn payment_operation(command: &PaymentCommand) -> PaymentOperation {
-    match command {
-        PaymentCommand::Authorize { .. } => PaymentOperation::Authorize,
-        PaymentCommand::Capture { .. } => PaymentOperation::Capture,
-        PaymentCommand::Void => PaymentOperation::Void,
-        PaymentCommand::Refund => PaymentOperation::Refund,
-        PaymentCommand::Lookup => PaymentOperation::Lookup,
-    }
+    kept.or_else(spoken).unwrap_or_else(|| ProviderId::parse("none").expect("a valid id"))
 }
 
 fn ledgers_follow(
@@ -136,9 +91,11 @@ fn ledgers_follow(
     for order in &case.orders {
         let Some(terms) = &order.terms else { continue };
         let arrived = order.decisions.kept.iter().map(|decision| decision.received_at).min();
+        // One that jumped ahead stays there: its time never goes back.
+        let ahead = arrived.is_some_and(|at| book.has_run_off(at));
         let intended = case.places(order.attempt).any(|(step, command)| {
-            same_terms(command, terms)
-                && arrived.is_none_or(|at| step.at <= at.saturating_add(margin))
+            let before = arrived.is_none_or(|at| step.at <= at.saturating_add(margin));
+            same_terms(command, terms) && (before || ahead)
         });
         findings.demand(intended, request, || {
             format!(
@@ -164,4 +121,15 @@ fn same_terms(command: &PartnerCommand, terms: &OrderTerms) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether an effect is a message of the stream that `seen` was found in.
+pub(super) fn belongs(effect: &Effect, seen: &Seen) -> bool {
+    let home = match effect {
+        Effect::Partner { .. } => stream::name::PARTNER_COMMANDS,
+        Effect::Payment { .. } => stream::name::PAYMENT_COMMANDS,
+        Effect::Event { .. } => stream::name::PURCHASE_EVENTS,
+        Effect::Notify { .. } => stream::name::NOTIFICATIONS,
+    };
+    is_in(seen, home)
 }

@@ -4,8 +4,8 @@ use broker::store::AuditBody;
 use broker_core::request::{Status, Version};
 use bytes::Bytes;
 use partner_sim::ledger::{
-    Asked, OrderEnd, OrderEndedBy, OrderRecord, OrderState, PaymentState, PaymentStep,
-    ReservationState,
+    Asked, OrderEnd, OrderEndedBy, OrderRecord, OrderState, PaymentRecord, PaymentState,
+    PaymentStep, ReservationState,
 };
 use schemas::id::Key;
 use schemas::problem::Problem;
@@ -19,8 +19,9 @@ use schemas::{
 use crate::auditor::{Answer, Command, Evidence, Seen};
 use crate::harness::book;
 
-type Plant = (&'static str, &'static str, fn(&mut Evidence));
+pub(super) type Plant = (&'static str, &'static str, fn(&mut Evidence));
 
+/// Violations of single records.
 pub(super) const ALL: &[Plant] = &[
     ("at_most_one_live_order", "a second order at another store", |e| drop(second_order(e))),
     ("one_key_per_attempt", "a key of another attempt", |e| {
@@ -62,10 +63,6 @@ pub(super) const ALL: &[Plant] = &[
         if let OrderState::Accepted { accepted_at, .. } = &mut order(e).state {
             *accepted_at = late;
         }
-    }),
-    ("no_order_after_expiry", "stored after the deadline", |e| {
-        let late = e.at.saturating_add(DurationMs::from_secs(3600));
-        place(e).at = late;
     }),
     ("no_order_after_expiry", "may be accepted after the deadline", |e| {
         order(e).terms.as_mut().unwrap().not_after = Timestamp::MAX;
@@ -144,12 +141,17 @@ pub(super) const ALL: &[Plant] = &[
         payment.state = PaymentState::Authorized(partner_sim::ledger::Hold { amount, valid_until });
     }),
     ("payment_once", "captured twice", |e| {
-        let payment = e.payments.payments.iter_mut().find(|p| p.step(Asked::Capture).is_some());
-        let payment = payment.unwrap();
+        let payment = captured(e);
         let again: PaymentStep = *payment.step(Asked::Capture).unwrap();
         payment.steps.push(again);
     }),
-    ("payment_once", "captured before the order stood", |e| {
+    ("no_money_against_order", "refunded while the order stands", |e| {
+        let at = e.at;
+        let payment = captured(e);
+        let amount = payment.amount.unwrap();
+        payment.steps.push(PaymentStep { operation: Asked::Refund, amount, at });
+    }),
+    ("no_money_against_order", "captured before the order stood", |e| {
         for payment in &mut e.payments.payments {
             for step in payment.steps.iter_mut().filter(|s| s.operation == Asked::Capture) {
                 step.at = Timestamp::ZERO;
@@ -162,10 +164,15 @@ pub(super) const ALL: &[Plant] = &[
         e.payments.payments.push(other);
     }),
     ("no_hold_left_behind", "a copy stays reserved", |e| {
-        let hold = &mut e.partners.reservations[0];
-        let ReservationState::Committed { reservation_id, at, .. } = hold.state.clone() else {
-            panic!("the first hold became an order");
-        };
+        let mut holds = e.partners.reservations.iter_mut();
+        let (hold, reservation_id, at) = holds
+            .find_map(|hold| match hold.state.clone() {
+                ReservationState::Committed { reservation_id, at, .. } => {
+                    Some((hold, reservation_id, at))
+                }
+                _ => None,
+            })
+            .unwrap();
         let until = Timestamp::MAX;
         hold.state = ReservationState::Held { reservation_id, reserved_at: at, until };
     }),
@@ -208,7 +215,13 @@ pub(super) fn second_order(e: &mut Evidence) -> String {
     key
 }
 
-fn first(e: &Evidence) -> RequestId {
+fn captured(e: &mut Evidence) -> &mut PaymentRecord {
+    let first = first(e);
+    let mut all = e.payments.payments.iter_mut();
+    all.find(|p| p.request_id == first && p.step(Asked::Capture).is_some()).unwrap()
+}
+
+pub(super) fn first(e: &Evidence) -> RequestId {
     e.sent[0].command.request().unwrap()
 }
 
@@ -216,13 +229,13 @@ fn first_head(e: &Evidence) -> &broker_core::PurchaseRequest {
     &e.heads[&first(e)]
 }
 
-fn head(e: &mut Evidence) -> &mut broker_core::PurchaseRequest {
+pub(super) fn head(e: &mut Evidence) -> &mut broker_core::PurchaseRequest {
     let request = first(e);
     e.heads.get_mut(&request).unwrap()
 }
 
 /// The standing order of the first request.
-fn order(e: &mut Evidence) -> &mut OrderRecord {
+pub(super) fn order(e: &mut Evidence) -> &mut OrderRecord {
     let request = first(e);
     e.partners.orders.iter_mut().find(|order| order.request_id == request).unwrap()
 }
@@ -240,19 +253,19 @@ fn charge(order: &mut OrderRecord, minor: u64) {
     }
 }
 
-fn usd(minor: u64) -> Money {
+pub(super) fn usd(minor: u64) -> Money {
     Money::new(minor, Currency::USD).unwrap()
 }
 
-fn is_in(seen: &Seen, stream: &str) -> bool {
+pub(super) fn is_in(seen: &Seen, stream: &str) -> bool {
     seen.stored.is_some_and(|(name, _)| name == stream)
 }
 
-fn command(e: &Evidence) -> &Seen {
+pub(super) fn command(e: &Evidence) -> &Seen {
     e.messages.iter().find(|seen| is_in(seen, stream::name::PARTNER_COMMANDS)).unwrap()
 }
 
-fn place(e: &mut Evidence) -> &mut Seen {
+pub(super) fn place(e: &mut Evidence) -> &mut Seen {
     e.messages.iter_mut().find(|seen| seen.subject.ends_with(".place")).unwrap()
 }
 
@@ -268,11 +281,11 @@ fn is_quote(seen: &Seen) -> bool {
         .is_some_and(|(_, kind)| kind == PartnerReplyKind::Quote)
 }
 
-fn offers(e: &mut Evidence) -> impl Iterator<Item = &mut Seen> {
+pub(super) fn offers(e: &mut Evidence) -> impl Iterator<Item = &mut Seen> {
     e.messages.iter_mut().filter(|seen| is_quote(seen))
 }
 
-fn text(seen: &Seen) -> String {
+pub(super) fn text(seen: &Seen) -> String {
     String::from_utf8(seen.body.to_vec()).unwrap()
 }
 

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use broker::store::disk::audit::{link, request_body};
 use broker::store::{
-    AuditBody, AuditRecord, ChainHash, CommitNumber, Incarnation, OutboxSeq, Outgoing, StoredRow,
+    AuditBody, AuditRecord, ChainHash, CommitNumber, Incarnation, Meta, OutboxSeq, Outgoing,
+    StoredRow, StreamMark,
 };
 use broker::wire::outgoing::{self, Message};
 use broker::wire::{self, WireContext};
@@ -25,9 +26,16 @@ use partner_sim::{Partner, PartnerRequest, PaymentRequest};
 use schemas::catalog::Catalog;
 use schemas::id::CallId;
 use schemas::partner::{QuoteQuestion, QuoteRequests};
-use schemas::purchase::{CancelPurchase, CommandReply, CreatePurchase};
-use schemas::subject::{self, PartnerOperation, PartnerReplyKind, PaymentOperation};
-use schemas::{CustomerId, DurationMs, Isbn13, PartnerId, RequestId, Timestamp, json, stream};
+use schemas::purchase::{
+    CancelPurchase, CommandReply, CreatePurchase, PurchaseView, Strategy, UpdatePurchase,
+};
+use schemas::subject::{
+    self, PartnerOperation, PartnerReplyKind, PaymentOperation, PurchaseOperation,
+};
+use schemas::{
+    Currency, CustomerId, Digest, DurationMs, Isbn13, Money, PartnerId, RequestId, Timestamp, json,
+    stream,
+};
 
 use crate::auditor::{Answer, Background, Command, Evidence, Route, Seen, Sent};
 use crate::harness::{Order, book};
@@ -89,10 +97,33 @@ impl World {
     }
 
     /// Bought at the cheaper of the two reliable stores.
-    pub(super) fn buys(&mut self, customer: &str, limit: u64) {
+    pub(super) fn buys(&mut self, customer: &str, limit: u64) -> RequestId {
         let request = self.create(customer, limit);
         let quotes = self.quotes(request, &["acme", "zeta"]);
         self.conclude(request, Finding::Affordable(quotes));
+        request
+    }
+
+    /// Bought, and then canceled by its customer: the store takes it back.
+    pub(super) fn buys_and_cancels(&mut self, customer: &str, limit: u64) {
+        let request = self.buys(customer, limit);
+        self.cancel(customer, request);
+    }
+
+    /// Too dear at first; bought when its customer has raised the limit.
+    pub(super) fn buys_after_an_update(&mut self, customer: &str, limit: u64) {
+        let request = self.rests(customer, 1);
+        let update = UpdatePurchase {
+            request_id: request,
+            command_id: schemas::CommandId::parse("update-1").unwrap(),
+            if_version: None,
+            max_total: Some(Money::new(limit, Currency::USD).unwrap()),
+            expires_at: None,
+            strategy: None,
+        };
+        let change = wire::command::update(&json::encode(&update)).unwrap();
+        let view = self.apply(request, vec![change.event]);
+        self.told_at(customer, Command::Update(update), view.unwrap());
     }
 
     /// Bought at the second store, because the first refuses for good.
@@ -105,11 +136,15 @@ impl World {
     /// Too dear, and then canceled by its customer.
     pub(super) fn cancels(&mut self, customer: &str, limit: u64) {
         let request = self.rests(customer, limit);
+        self.cancel(customer, request);
+    }
+
+    fn cancel(&mut self, customer: &str, request: RequestId) {
         let command_id = schemas::CommandId::parse("cancel-1").unwrap();
         let cancel = CancelPurchase { request_id: request, command_id, reason: None };
         let change = wire::command::cancel(&json::encode(&cancel)).unwrap();
-        self.apply(request, vec![change.event]);
-        self.told(customer, Command::Cancel(cancel), request);
+        let view = self.apply(request, vec![change.event]);
+        self.told_at(customer, Command::Cancel(cancel), view.unwrap());
     }
 
     /// Too dear everywhere.
@@ -122,6 +157,7 @@ impl World {
 
     pub(super) fn evidence(self) -> Evidence {
         Evidence {
+            background: self.background(),
             sent: self.sent,
             log: self.log,
             heads: self.heads,
@@ -132,13 +168,39 @@ impl World {
             payments: self.sim.payment_ledger(),
             messages: self.messages,
             disturbances: Vec::new(),
-            background: Background::default(),
             at: self.now.saturating_add(DurationMs(10)),
         }
     }
 
+    fn background(&self) -> Background {
+        let mark = StreamMark {
+            stream: stream::name::PARTNER_COMMANDS.into(),
+            created_unix_ns: 0,
+            sequence: 1,
+            message_id: None,
+            outbox: None,
+        };
+        let meta = Meta {
+            incarnation: INCARNATION,
+            last_commit: CommitNumber(self.log.len() as u64),
+            last_at: self.now,
+            outbox_last: OutboxSeq(9),
+            outbox_sent: OutboxSeq(9),
+            applied: [1, 0, 1, 1],
+            streams: vec![mark],
+        };
+        Background {
+            standing: crate::auditor::standing(&self.sim, &self.heads, &self.policy),
+            liars: crate::auditor::liars(&self.sim).collect(),
+            meta: Some(meta),
+            readings: vec![Digest::of(b"all of it"); 2],
+            virtual_time: true,
+        }
+    }
+
     fn create(&mut self, customer: &str, limit: u64) -> RequestId {
-        let create: CreatePurchase = Order::of(the_book()).max_total(limit).build();
+        let order = Order::of(the_book()).max_total(limit);
+        let create: CreatePurchase = order.strategy(Strategy::Cheapest).build();
         let request = create.request_id;
         let body = json::encode(&create);
         let owner = CustomerId::parse(customer).unwrap();
@@ -148,14 +210,17 @@ impl World {
         let admitted =
             transition::transition(&created.next, Event::Admitted, self.now, &self.policy).unwrap();
         let steps = vec![(Change::Created, created), (Change::Applied(Event::Admitted), admitted)];
+        let owner = CustomerId::parse(customer).unwrap();
+        let subject = subject::purchase_command(PurchaseOperation::Create, &owner);
+        self.hear(subject, Some(request.to_string()), body);
         self.commit(request, steps);
-        self.told(customer, Command::Create(Box::new(create)), request);
+        let view = wire::view::view(&self.heads[&request]);
+        self.told_at(customer, Command::Create(Box::new(create)), view);
         request
     }
 
-    /// The customer is answered from what is durable.
-    fn told(&mut self, customer: &str, command: Command, request: RequestId) {
-        let view = wire::view::view(&self.heads[&request]);
+    /// The customer is answered from what was durable then.
+    fn told_at(&mut self, customer: &str, command: Command, view: PurchaseView) {
         let reply = CommandReply::Accepted { replayed: false, request: Box::new(view) };
         self.sent.push(Sent {
             customer: CustomerId::parse(customer).unwrap(),
@@ -224,9 +289,11 @@ impl World {
         self.apply(request, vec![Event::SweepClosed(conclusion)]);
     }
 
-    /// Applies events one after the other, and whatever the stores answer to what they cause.
-    fn apply(&mut self, request: RequestId, events: Vec<Event>) {
+    /// Applies events one after the other, and whatever the stores answer to what they cause; shows
+    /// the request after the first of them.
+    fn apply(&mut self, request: RequestId, events: Vec<Event>) -> Option<PurchaseView> {
         let mut events = VecDeque::from(events);
+        let mut shown = None;
         while let Some(event) = events.pop_front() {
             let now = self.at();
             let head = &self.heads[&request];
@@ -235,10 +302,12 @@ impl World {
                 continue;
             };
             let messages = self.commit(request, vec![(Change::Applied(event), step)]);
+            shown.get_or_insert_with(|| wire::view::view(&self.heads[&request]));
             for message in messages {
                 events.extend(self.deliver(&message));
             }
         }
+        shown
     }
 
     /// Writes the steps down as one commit and publishes what they cause.
