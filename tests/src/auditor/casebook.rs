@@ -2,8 +2,10 @@
 //! its records in the ledgers, its messages. Nothing of the evidence is copied, and no message is
 //! parsed that no check asks for.
 
+mod chain;
 mod mail;
 mod replay;
+mod secrets;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,13 +22,16 @@ use schemas::{CustomerId, Digest, DurationMs, PartnerId, RequestId, Timestamp};
 use super::evidence::Trouble;
 use super::{Command, Evidence, Sent};
 
+use chain::Chain;
 pub(super) use mail::{Mail, Posted};
 pub(super) use replay::Step;
+pub(super) use secrets::Secrets;
 
 pub(super) struct Casebook<'a> {
     pub(super) evidence: &'a Evidence,
     pub(super) cases: BTreeMap<RequestId, Case<'a>>,
     pub(super) mail: Mail<'a>,
+    pub(super) chain: Chain,
 }
 
 /// What is known about one request.
@@ -80,7 +85,8 @@ impl<'a> Casebook<'a> {
         }
         replay::replay(evidence, &mut cases);
         let mail = Mail::sort(evidence, &mut cases);
-        Self { evidence, cases, mail }
+        let chain = Chain::follow(evidence, &cases);
+        Self { evidence, cases, mail, chain }
     }
 
     /// Whether trouble of one of these kinds fell into the time from `from` until `until`.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use broker_core::event::Finding;
+use broker_core::quote::Cost;
 use broker_core::receipt::{Receipt, Verdict};
 use broker_core::request::PurchaseRequest;
 use broker_core::{Event, Quote};
@@ -36,9 +37,12 @@ pub(in crate::auditor) fn honest_choice(book: &Casebook<'_>, findings: &mut Find
             }
             seen_attempt = checkout.attempt;
             let quote = &checkout.quote;
-            let offered = offers.find(&quote.partner, &quote.quote_id);
-            let wanted =
-                (step.next.submission.isbn, quote.worst_total().map(|total| total.minor()));
+            let isbn = step.next.submission.isbn;
+            let wanted = (isbn, quote.worst_total().map(|total| total.minor()));
+            let offered = match offers.verbatim(isbn, quote) {
+                Some(at) => Some((at, wanted)),
+                None => offers.find(&quote.partner, &quote.quote_id),
+            };
             let honest = offered.map_or(excused, |(_, offered)| offered == wanted);
             findings.demand(honest, *request, || {
                 let (partner, id) = (&quote.partner, &quote.quote_id);
@@ -75,6 +79,14 @@ impl<'a> Offers<'a> {
         Self { by_id, all: &book.mail.quotes }
     }
 
+    /// When it was first heard, if its store said it in exactly our words.
+    fn verbatim(&self, isbn: Isbn13, quote: &Quote) -> Option<Timestamp> {
+        let seen = self.by_id.get(&(&quote.partner, quote.quote_id.as_str()))?;
+        let text = String::from_utf8(json::encode(&as_offered(isbn, quote))).ok()?;
+        let said = text.trim_start_matches('{').trim_end_matches('}');
+        std::str::from_utf8(&seen.body).ok()?.contains(said).then_some(seen.at)
+    }
+
     /// When it was first heard, and what it says.
     fn find(&self, partner: &PartnerId, id: &QuoteId) -> Option<(Timestamp, Said)> {
         let listed = self.by_id.get(&(partner, id.as_str()));
@@ -82,6 +94,27 @@ impl<'a> Offers<'a> {
         // A store may write its JSON in another way than compact.
         let mut of_store = self.all.iter().filter(|(of, _)| of == partner);
         said.or_else(|| of_store.find_map(|(_, seen)| offer(seen, id)))
+    }
+}
+
+/// The offer that a quote was made from.
+fn as_offered(isbn: Isbn13, quote: &Quote) -> QuoteOffer {
+    let component = |cost| match cost {
+        Cost::Exact(minor) => Some(Component::Exact(minor)),
+        Cost::AtMost(minor) => Some(Component::AtMost(minor)),
+        Cost::Unknown => None,
+    };
+    QuoteOffer {
+        quote_id: quote.quote_id.clone(),
+        isbn,
+        condition: quote.condition,
+        currency: quote.currency,
+        item: quote.item,
+        shipping: component(quote.shipping),
+        tax: component(quote.tax),
+        fee: component(quote.fee),
+        in_stock: quote.in_stock,
+        valid_until: quote.valid_until,
     }
 }
 

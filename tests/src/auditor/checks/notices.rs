@@ -1,16 +1,19 @@
 //! What customers were told, against what happened.
 
-use broker::wire::view::view;
-use broker_core::effect::Effect;
+use broker::store::{Outgoing, StoredRow};
+use broker::wire::outgoing;
+use broker::wire::token::digest_of;
+use broker_core::OutboxRow;
+use broker_core::effect::{AcceptToken, Effect};
+use broker_core::receipt::Receipt;
 use broker_core::request::Status;
-use schemas::event::Notification;
 use schemas::purchase::PurchaseStatus;
-use schemas::{DurationMs, RequestId, json, stream, subject};
+use schemas::{Digest, DurationMs, RequestId, stream, subject};
 
 use super::Findings;
-use super::wire::{is_copy, is_in};
-use crate::auditor::Seen;
+use super::wire::{context, is_copy, is_in};
 use crate::auditor::casebook::{Case, Casebook, Posted, Step};
+use crate::auditor::{Seen, peek};
 
 /// A customer hears of an outcome this long after it was decided at the latest, on a loaded
 /// machine; what kept the broker from telling comes on top.
@@ -63,8 +66,8 @@ fn told_as_decided(
             number += 1;
         }
         let wrong = match wanted.next_if(|wanted| place(wanted) == here) {
-            Some((step, _, effect)) => {
-                let untrue = untruth(notice, step, effect, number);
+            Some((step, ..)) => {
+                let untrue = untruth(book, notice, step, number);
                 number += 1;
                 untrue.or_else(|| late(book, notice, step))
             }
@@ -108,29 +111,65 @@ fn late(book: &Casebook<'_>, posted: &Posted<'_>, step: &Step<'_>) -> Option<Str
     (!in_time).then(|| format!("was decided at {decided} and sent at {seen}"))
 }
 
-/// What a notification says that is not so.
-fn untruth(posted: &Posted<'_>, step: &Step<'_>, effect: &Effect, number: u16) -> Option<String> {
-    let Effect::Notify { outcome, number: decided, .. } = effect else { return None };
-    let said: Notification = match json::decode(&posted.seen.body, usize::MAX) {
-        Ok(said) => said,
-        Err(error) => return Some(format!("cannot be read: {error}")),
+/// How a notification differs from what the log lets leave, byte for byte. Only the accept token
+/// is not in the log; its digest is.
+fn untruth(
+    book: &Casebook<'_>,
+    posted: &Posted<'_>,
+    step: &Step<'_>,
+    number: u16,
+) -> Option<String> {
+    let row = step.outbox.get(posted.index)?;
+    let (Outgoing::Effect(effect_row), seen) = (&row.outgoing, posted.seen) else { return None };
+    let Effect::Notify { outcome, number: decided, .. } = &effect_row.effect else { return None };
+    if *decided != number {
+        return Some(format!("has number {decided}, it should be {number}"));
+    }
+    let told = peek::text(&seen.body, "\"accept_token\":");
+    if told.is_some() && told.and_then(digest_of) != offered(step) {
+        return Some("carries a token that accepts nothing".to_owned());
+    }
+    let receipts = book.evidence.receipts.get(&effect_row.request);
+    let in_force = |r: &&Receipt| r.sweep <= step.next.sweep && r.decided_at <= step.at;
+    let receipt = receipts.and_then(|receipts| receipts.iter().rev().find(in_force));
+    let wanted = match told {
+        None => outgoing::message(&context(book), row, receipt),
+        Some(told) => outgoing::message(&context(book), &with_token(row, told), receipt),
     };
-    if Some(said.notification_id.as_str()) != posted.seen.message_id.as_deref() {
-        return Some(format!("calls itself {}", said.notification_id));
+    if seen.subject != wanted.subject {
+        return Some(format!("went to {}, it was {}", seen.subject, outcome.label()));
     }
-    if said.outcome.label() != outcome.label() {
-        return Some(format!("says {}, it was {}", said.outcome.label(), outcome.label()));
+    (seen.body != wanted.body).then(|| {
+        let wanted = String::from_utf8_lossy(&wanted.body).into_owned();
+        format!("says {}, the log says {wanted}", String::from_utf8_lossy(&seen.body))
+    })
+}
+
+/// Digest of the token that accepts the offer of this version.
+fn offered(step: &Step<'_>) -> Option<Digest> {
+    match &step.next.status {
+        Status::Quoted(offered) => Some(offered.token_digest),
+        Status::Pending
+        | Status::Searching
+        | Status::OutOfStock
+        | Status::Ordering
+        | Status::Ordered
+        | Status::Expired
+        | Status::Failed(_)
+        | Status::Canceled => None,
     }
-    if said.number != number || *decided != number {
-        return Some(format!("has number {}, it should be {number}", said.number));
+}
+
+/// The row as it left: with the secret that is not kept.
+fn with_token(row: &StoredRow, told: &str) -> StoredRow {
+    let mut row = row.clone();
+    let bits = u128::from_str_radix(told, 16).unwrap_or_default();
+    if let Outgoing::Effect(OutboxRow { effect: Effect::Notify { token, .. }, .. }) =
+        &mut row.outgoing
+    {
+        *token = Some(AcceptToken(bits.to_be_bytes()));
     }
-    if said.customer_id != step.next.submission.customer {
-        return Some(format!("went to {}", said.customer_id));
-    }
-    if said.request != view(&step.next) {
-        return Some(format!("shows another request than version {}", step.next.version.0));
-    }
-    None
+    row
 }
 
 /// P4, at rest: a request that ended `ordered` has exactly the standing order it names; one that

@@ -58,8 +58,7 @@ pub(super) fn differs(book: &Casebook<'_>, case: &Case<'_>, posted: &Posted<'_>)
     }
     let row = case.step(posted.version).and_then(|step| step.outbox.get(posted.index));
     let Some(row) = row else { return Some("no version of the log lets it leave".to_owned()) };
-    let context = WireContext { incarnation: book.incarnation(), provider: provider(book) };
-    let wanted = outgoing::message(&context, row, None);
+    let wanted = outgoing::message(&context(book), row, None);
     let Outgoing::Effect(row) = &row.outgoing else { return None };
     let version = posted.version.0;
     if posted.seen.subject != wanted.subject {
@@ -67,6 +66,11 @@ pub(super) fn differs(book: &Casebook<'_>, case: &Case<'_>, posted: &Posted<'_>)
     }
     (posted.seen.body != wanted.body)
         .then(|| format!("the log says {:?} at version {version}", row.effect))
+}
+
+/// What every message of the run depends on besides its row.
+pub(super) fn context(book: &Casebook<'_>) -> WireContext {
+    WireContext { incarnation: book.incarnation(), provider: provider(book) }
 }
 
 /// The one provider of a run: whoever keeps the payment ledger.

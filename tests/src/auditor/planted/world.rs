@@ -320,7 +320,9 @@ impl World {
                 let row = OutboxRow { request, version, index, effect };
                 let outgoing = Outgoing::Effect(row);
                 let stored = StoredRow { seq: OutboxSeq(1), at: self.now, outgoing };
-                messages.push(outgoing::message(&self.context, &stored, None));
+                let shown = outgoing::wants_receipt(&stored)
+                    .and_then(|_| self.receipts.get(&request)?.last());
+                messages.push(outgoing::message(&self.context, &stored, shown));
             }
             self.heads.insert(request, step.next);
         }
