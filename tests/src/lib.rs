@@ -2,6 +2,7 @@
 
 pub mod auditor;
 pub mod demo;
+pub mod fuzz;
 pub mod harness;
 pub mod nats_server;
 pub mod sim;

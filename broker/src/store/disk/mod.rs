@@ -37,12 +37,15 @@ impl DiskError {
 }
 
 /// Bytes of a disk struct.
-pub(crate) fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
+pub fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("disk types serialize and memory is not exhausted")
 }
 
-/// The struct of exactly these bytes; left-over bytes are an error.
-pub(crate) fn decode<'a, T: serde::Deserialize<'a>>(
+/// The struct of exactly these bytes.
+///
+/// # Errors
+/// Bytes that are no such struct, or bytes left over.
+pub fn decode<'a, T: serde::Deserialize<'a>>(
     what: &'static str,
     bytes: &'a [u8],
 ) -> Result<T, DiskError> {

@@ -1,0 +1,58 @@
+//! The committed corpus of every fuzz target, replayed: what a fuzzer once found stays found.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use tests::fuzz::{TARGETS, Target};
+
+/// All corpora together stay small enough to read through.
+const FILES_MAX: usize = 300;
+const BYTES_MAX: u64 = 400 * 1024;
+
+fn home() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus")
+}
+
+fn inputs(target: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(home().join(target));
+    let entries = entries.unwrap_or_else(|e| panic!("{target} has no corpus: {e}"));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "the corpus of {target} is empty");
+    files
+}
+
+fn replay(target: &Target) {
+    for file in inputs(target.name) {
+        let bytes = std::fs::read(&file).unwrap();
+        let outcome = std::panic::catch_unwind(|| (target.run)(&bytes));
+        assert!(outcome.is_ok(), "{} breaks a promise, see above", file.display());
+    }
+}
+
+#[test]
+fn the_corpus_of_every_target_keeps_its_promises() {
+    for target in &TARGETS {
+        replay(target);
+    }
+}
+
+#[test]
+fn every_corpus_and_every_binary_of_the_fuzzer_belongs_to_a_target() {
+    let named: BTreeSet<String> = TARGETS.iter().map(|target| target.name.to_owned()).collect();
+    let listed = |dir: PathBuf| -> BTreeSet<String> {
+        let entries = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(listed(home()), named);
+    let binaries = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/fuzz_targets");
+    assert_eq!(listed(binaries), named);
+}
+
+#[test]
+fn the_corpus_stays_small() {
+    let files: Vec<PathBuf> = TARGETS.iter().flat_map(|target| inputs(target.name)).collect();
+    let bytes: u64 = files.iter().map(|file| file.metadata().unwrap().len()).sum();
+    assert!(files.len() <= FILES_MAX, "{} files, minimise them", files.len());
+    assert!(bytes <= BYTES_MAX, "{bytes} bytes, minimise them");
+}
