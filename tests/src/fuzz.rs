@@ -8,6 +8,7 @@
 //! Inputs are meant to be read by people where they can be: a first line says what the rest is.
 
 mod files;
+mod scenario;
 mod store;
 mod wire_decoder;
 mod wire_messages;
@@ -21,11 +22,12 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 5] = [
     Target { name: "wire_decoder", run: wire_decoder::run },
     Target { name: "wire_messages", run: wire_messages::run },
     Target { name: "store", run: store::run },
     Target { name: "files", run: files::run },
+    Target { name: "scenario", run: scenario::run },
 ];
 
 /// Runs one target by its name.
