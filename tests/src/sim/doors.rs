@@ -24,11 +24,20 @@ pub struct Doors {
     pub sent: Vec<Sent>,
     act_of: Vec<usize>,
     waiting: Vec<bool>,
+    /// Planned and not done.
+    acts_left: usize,
 }
 
 impl Doors {
     pub fn new(buyers: Box<dyn Buyers>) -> Self {
-        Self { buyers, acts: Vec::new(), sent: Vec::new(), act_of: Vec::new(), waiting: Vec::new() }
+        Self {
+            buyers,
+            acts: Vec::new(),
+            sent: Vec::new(),
+            act_of: Vec::new(),
+            waiting: Vec::new(),
+            acts_left: 0,
+        }
     }
 
     pub fn open(&mut self, scene: &mut Scene) {
@@ -41,19 +50,21 @@ impl Doors {
     }
 
     pub fn wait_for_something(&self) -> bool {
-        self.acts.len() > self.sent.len() || self.waiting.contains(&true)
+        self.acts_left > 0 || self.waiting.contains(&true)
     }
 
     fn plan(&mut self, acts: Vec<Act>, scene: &mut Scene) {
         for act in acts {
             scene.agenda.push(act.at.max(scene.now), Item::Act(self.acts.len()));
             self.acts.push(act);
+            self.acts_left += 1;
         }
     }
 
     /// A customer sends something.
     pub fn act(&mut self, which: usize, scene: &mut Scene) {
         let Act { customer, command, route, .. } = self.acts[which].clone();
+        self.acts_left -= 1;
         let number = self.sent.len();
         let timeout = match route {
             Route::Stream => ACK_TIMEOUT_MS,
@@ -65,7 +76,7 @@ impl Doors {
         self.waiting.push(true);
         match route {
             Route::Stream => self.publish(number, scene),
-            Route::Service => call(number, scene),
+            Route::Service => self.call(number, scene),
         }
         scene.after(timeout, Item::GiveUp(number));
     }
@@ -121,19 +132,29 @@ impl Doors {
         let more = self.buyers.notified(&notice, scene.now, &mut scene.luck.choices);
         self.plan(more, scene);
     }
-}
 
-fn call(number: usize, scene: &mut Scene) {
-    // Nobody there is told at once; for the customer it is the same as silence.
-    if !scene.network.server_up {
-        return;
-    }
-    for takes in scene.core() {
-        if !scene.network.broker_hears(scene.now) {
-            continue;
+    /// Nobody there is told at once; for the customer it is the same as silence.
+    fn call(&mut self, number: usize, scene: &mut Scene) {
+        if !scene.network.server_up {
+            return;
         }
-        let Some(to) = scene.some_process() else { continue };
-        let generation = scene.network.generation;
-        scene.after(takes, Item::Call { to, sent: number, generation });
+        for (copy, takes) in scene.core().into_iter().enumerate() {
+            // Each copy that arrives may have its effect, whatever was said to the other.
+            let sent = if copy == 0 { number } else { self.copy_of(number) };
+            if let Some(to) = scene.some_process()
+                && scene.network.broker_hears(scene.now)
+            {
+                let generation = scene.network.generation;
+                scene.after(takes, Item::Call { to, sent, generation });
+            }
+        }
+    }
+
+    /// A copy that nobody waits for.
+    fn copy_of(&mut self, number: usize) -> usize {
+        self.sent.push(Sent { answer: Answer::Silent, ..self.sent[number].clone() });
+        self.act_of.push(self.act_of[number]);
+        self.waiting.push(false);
+        self.sent.len() - 1
     }
 }

@@ -76,6 +76,8 @@ pub enum Item {
     Synced(ProcessId),
     /// It is ended from outside.
     Exit(ProcessId),
+    /// It stood still and goes on.
+    Resume(ProcessId),
     /// An answer that the stores owe is to be sent.
     Owed(u64),
     /// The stores' process is back.

@@ -19,7 +19,7 @@ use super::choices::Lane;
 use super::clock::START;
 use super::doors::Doors;
 use super::fault::Fault;
-use super::jetstream::StreamIx;
+use super::jetstream::{BROKER_CONSUMERS, StreamIx};
 use super::luck::Luck;
 use super::node::{Died, Node, Setup};
 use super::options::Options;
@@ -53,6 +53,10 @@ pub struct World {
     starting: usize,
     /// What the server will have lost when it is back.
     damage: Vec<Damage>,
+    /// What came for processes that stand still.
+    held: BTreeMap<ProcessId, Vec<Item>>,
+    /// Since when there have been two owners of the store.
+    two_since: Option<Timestamp>,
     /// Some clock of the broker was wrong. Two owners with different ideas of the time would write
     /// a history that goes back and forth.
     clock_was_wrong: bool,
@@ -101,6 +105,8 @@ impl World {
             deaths: 0,
             starting: 1,
             damage: Vec::new(),
+            held: BTreeMap::new(),
+            two_since: None,
             clock_was_wrong: false,
         };
         world.plan_beats();
@@ -114,11 +120,10 @@ impl World {
         self.scene.events += 1;
         self.scene.trace.word(at.as_unix_ms());
         self.scene.trace.word(tag(&item));
-        if let Some(until) = self.paused(&item) {
-            self.scene.agenda.push(until, item);
-            return true;
+        match self.standing_still(&item) {
+            Some(process) => self.held.entry(process).or_default().push(item),
+            None => self.perform(item),
         }
-        self.perform(item);
         true
     }
 
@@ -174,6 +179,7 @@ impl World {
         match item {
             Item::Start => self.start(),
             Item::Exit(id) => self.died(id),
+            Item::Resume(id) => self.resume(id),
             Item::Connect(id) => self.connect(id),
             Item::Disconnect(id) => self.disconnect(id),
             Item::Wake(id) => self.node(id, |node, scene| node.wake(scene)),
@@ -219,8 +225,8 @@ impl World {
         }
     }
 
-    /// Until when the process that an item is for stands still.
-    fn paused(&self, item: &Item) -> Option<Timestamp> {
+    /// The process that an item is for, if it stands still.
+    fn standing_still(&self, item: &Item) -> Option<ProcessId> {
         let process = match item {
             Item::Wake(id) | Item::Read(id, _) | Item::Synced(id) => *id,
             Item::Heard { to, .. } | Item::Unheard { to, .. } | Item::Call { to, .. } => *to,
@@ -228,8 +234,21 @@ impl World {
             Item::Acked { to: Sender::Egress { process, .. }, .. } => *process,
             _ => return None,
         };
-        let until = self.nodes.get(&process)?.paused_until?;
-        (until > self.scene.now).then_some(until)
+        self.nodes.get(&process)?.paused_until.map(|_| process)
+    }
+
+    /// Everything that came for a process while it stood still comes now.
+    pub fn resume(&mut self, id: ProcessId) {
+        let now = self.scene.now;
+        if let Some(node) = self.nodes.get_mut(&id) {
+            if node.paused_until.is_some_and(|until| until > now) && !self.scene.luck.is_healed() {
+                return;
+            }
+            node.paused_until = None;
+        }
+        for item in self.held.remove(&id).unwrap_or_default() {
+            self.scene.agenda.push(now, item);
+        }
     }
 
     fn node(&mut self, id: ProcessId, f: impl FnOnce(&mut Node, &mut Scene) -> Result<(), Died>) {
@@ -249,7 +268,7 @@ impl World {
     ///
     /// What a second owner has in memory may be older than what the first one wrote, and where no
     /// commit is needed nothing tells it. The store's lock excludes two owners; here the survivor
-    /// is ended too, so that what is left at last is what a start finds in the store.
+    /// is ended too, and what both have read comes again to whoever is started next.
     pub fn died(&mut self, id: ProcessId) {
         let Some(node) = self.nodes.remove(&id) else { return };
         node.die(&mut self.scene);
@@ -257,7 +276,12 @@ impl World {
         if let Some(survivor) = self.nodes.keys().next().copied() {
             let pause = self.scene.luck.choices.within(Lane::Crash, 1, SURVIVES_MAX_MS);
             self.scene.after(DurationMs(u64::from(pause)), Item::Exit(survivor));
+        } else if let Some(since) = self.two_since.take() {
+            let jetstream = &mut self.scene.jetstream;
+            let read = jetstream.consumers().take(BROKER_CONSUMERS);
+            read.for_each(|consumer| jetstream.roll_back(consumer, since, false));
         }
+        self.held.remove(&id);
         self.after_death();
     }
 
@@ -305,6 +329,9 @@ impl World {
         let id = ProcessId(self.processes);
         match Node::start(id, &self.setup, &mut self.scene) {
             Ok(node) => {
+                if !self.nodes.is_empty() {
+                    self.two_since.get_or_insert(self.scene.now);
+                }
                 self.nodes.insert(id, node);
                 self.scene.serving.push(id);
                 self.scene.pump_all();
@@ -421,6 +448,7 @@ fn tag(item: &Item) -> u64 {
         Item::ServerUp => (24, 0),
         Item::ClockRight => (25, 0),
         Item::Beat => (26, 0),
+        Item::Resume(id) => (27, u64::from(id.0)),
     };
     kind << 48 | which
 }

@@ -9,7 +9,7 @@ use super::stream::Stream;
 use super::{ConsumerIx, StreamIx};
 
 /// Acks remembered, for forgetting them.
-const ACKS_REMEMBERED_MAX: usize = 64;
+const ACKS_REMEMBERED_MAX: usize = 4096;
 
 /// One copy of one message on its way to a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use schemas::{DurationMs, Timestamp};
 
 use super::{Died, Node};
+use crate::auditor::Promise;
 use crate::sim::jetstream::Message;
 use crate::sim::scene::{Publish, Scene, Sender};
 
@@ -206,6 +207,7 @@ impl Node {
 
     fn send(&mut self, seq: u64, row: &Sendable, scene: &mut Scene) -> Result<(), Died> {
         self.may_die(scene)?;
+        self.look_at_row(seq, row, scene);
         let message = Message {
             subject: row.message.subject.clone(),
             id: Some(row.message.id.to_string()),
@@ -217,6 +219,25 @@ impl Node {
         self.may_die(scene)?;
         self.egress.window.sent(seq, scene.instant());
         Ok(())
+    }
+
+    /// The first rule of the outbox, looked at whenever something leaves: it is in the store.
+    fn look_at_row(&self, seq: u64, row: &Sendable, scene: &mut Scene) {
+        let before = OutboxSeq(seq.saturating_sub(1));
+        let stored = scene.reader.outbox_after(before, 1).expect("the twin can always be read");
+        let is_there = stored.first().is_some_and(|stored| {
+            stored.seq.0 == seq && stored.message_id(self.context.incarnation) == row.message.id
+        });
+        if !is_there {
+            let said = format!("{} leaves at {} and is not durable", row.message.id, scene.now);
+            let request = row.timed.map(|timed| timed.request);
+            scene.violated(Promise::P4, "step:durable_before_told", request, said);
+        }
+        let late = row.timed.filter(|timed| timed.is_place() && timed.send_by <= self.clock.now());
+        if let Some(timed) = late {
+            let said = format!("an order leaves at {}, due was {}", scene.now, timed.send_by);
+            scene.violated(Promise::P3, "step:no_late_order", Some(timed.request), said);
+        }
     }
 
     /// The server's word about a row.

@@ -235,6 +235,7 @@ impl World {
         let until = self.scene.now.saturating_add(lasts);
         if let Some(node) = self.nodes.get_mut(&id) {
             node.paused_until = node.paused_until.max(Some(until));
+            self.scene.agenda.push(until, Item::Resume(id));
         }
     }
 
@@ -284,19 +285,15 @@ impl World {
         }
         let ids: Vec<ProcessId> = self.nodes.keys().copied().collect();
         match ids.as_slice() {
-            [only] => self.resume(*only),
+            [only] => {
+                self.resume(*only);
+                self.scene.after(DurationMs::ZERO, Item::Wake(*only));
+                self.scene.after(DurationMs::ZERO, Item::Connect(*only));
+            }
             several => several.iter().for_each(|id| self.died(*id)),
         }
         if self.nodes.is_empty() && !self.is_starting() {
             self.start_after(DurationMs(1));
         }
-    }
-
-    fn resume(&mut self, id: ProcessId) {
-        if let Some(node) = self.nodes.get_mut(&id) {
-            node.paused_until = None;
-        }
-        self.scene.after(DurationMs::ZERO, Item::Wake(id));
-        self.scene.after(DurationMs::ZERO, Item::Connect(id));
     }
 }
