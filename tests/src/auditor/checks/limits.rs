@@ -140,7 +140,7 @@ const HOLDS_UP: [Trouble; 6] = [
 
 /// P3, invariant DeadlineMonotone: by the server's clock, every copy of an order left before its
 /// `not_after` (up to the margin by which clocks may differ) and before the deadline, whatever the
-/// broker's own clock did; and the broker's time never went back.
+/// broker's own clock did; and within one request the broker's time never went back.
 pub(in crate::auditor) fn deadlines_monotone(book: &Casebook<'_>, findings: &mut Findings) {
     let margin = book.evidence.policy.clock_margin;
     for (request, case) in &book.cases {
@@ -157,16 +157,11 @@ pub(in crate::auditor) fn deadlines_monotone(book: &Casebook<'_>, findings: &mut
                 format!("{subject} was sent at {sent}, not_after {not_after}, expiry {expires_at}")
             });
         }
-    }
-    let mut before = Timestamp::ZERO;
-    let rows = book.evidence.log.iter().filter_map(|record| match &record.body {
-        broker::store::AuditBody::Request { request, rows } => Some((request, rows)),
-        broker::store::AuditBody::DeadLetter { .. } => None,
-    });
-    for (request, row) in rows.flat_map(|(request, rows)| rows.iter().map(move |r| (request, r))) {
-        findings.demand(before <= row.at, *request, || {
-            format!("the broker's time went back from {before} to {}", row.at)
-        });
-        before = before.max(row.at);
+        for pair in case.steps.windows(2) {
+            let (before, after) = (pair[0].at, pair[1].at);
+            findings.demand(before <= after, *request, || {
+                format!("the broker's time went back from {before} to {after}")
+            });
+        }
     }
 }

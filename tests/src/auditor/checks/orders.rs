@@ -3,10 +3,11 @@
 use broker_core::keys::{KeyFor, key};
 use broker_core::request::Incident;
 use partner_sim::ledger::{Asked, OrderRecord, OrderState};
+use schemas::purchase::PurchaseStatus;
 use schemas::{RequestId, Timestamp};
 
 use super::Findings;
-use crate::auditor::casebook::{Case, Casebook};
+use crate::auditor::casebook::{Case, Casebook, Step};
 
 /// P1, invariant AtMostOneLive: for every request and every instant, at most one order stands.
 pub(in crate::auditor) fn at_most_one_live_order(book: &Casebook<'_>, findings: &mut Findings) {
@@ -157,18 +158,18 @@ fn unresolved_orders(
     case: &Case<'_>,
     findings: &mut Findings,
 ) {
-    let Some(head) = case.head.filter(|head| head.is_closed()) else {
+    // An order that its store took back opens the request again.
+    let is_over = |step: &&Step<'_>| {
+        step.next.is_closed() && step.next.status.kind() != PurchaseStatus::Ordered
+    };
+    let over = case.steps.iter().rev().take_while(is_over).last();
+    let Some(over) = over.map(|step| step.at.saturating_add(book.evidence.policy.clock_margin))
+    else {
         return;
     };
-    // An order that its store took back opens the request again.
-    let last_open = case.steps.iter().rposition(|step| !step.next.is_closed());
-    let Some(closed) = case.steps.get(last_open.map_or(0, |at| at + 1)) else { return };
-    if head.status.kind() == schemas::purchase::PurchaseStatus::Ordered {
-        return;
-    }
     for order in &case.orders {
         let late = matches!(&order.state, OrderState::Accepted { accepted_at, .. }
-            if *accepted_at > closed.at);
+            if *accepted_at > over);
         let excused = book.may_surprise(&order.partner) && case.has_told(Incident::LateOrder);
         findings.demand(!late || excused, request, || {
             format!("{} accepted an order after the request had ended without one", order.partner)

@@ -154,8 +154,9 @@ fn in_order(
             before = Some(earlier);
             continue;
         }
-        let from = case.step(earlier.version).map_or(Timestamp::ZERO, |step| step.at);
         let until = earlier.seen.at.max(posted.seen.at);
+        let decided = case.step(earlier.version).filter(|_| !book.has_run_off(until));
+        let from = decided.map_or(Timestamp::ZERO, |step| step.at);
         let holds = earlier.nth < posted.nth || book.is_disturbed(&REORDERS, from, until);
         findings.demand(holds, request, || {
             let name = |posted: &Posted<'_>| format!("{}-{}", posted.version.0, posted.index);
