@@ -9,7 +9,7 @@ use schemas::{CommandId, CustomerId, Digest, DurationMs, RejectReason, RequestId
 
 use super::Findings;
 use crate::auditor::casebook::{Case, Casebook, Copy};
-use crate::auditor::{Answer, Command};
+use crate::auditor::{Answer, Command, Trouble};
 
 /// An ending is due so long after the deadline at the latest, clocks and a loaded machine included.
 const OVERDUE_AFTER: DurationMs = DurationMs::from_secs(5);
@@ -22,7 +22,7 @@ pub(in crate::auditor) fn nothing_lost(book: &Casebook<'_>, findings: &mut Findi
     for (request, case) in &book.cases {
         for copy in &case.sent {
             let there = match *copy.command {
-                Command::Create(_) => create_is_there(case, copy, &letters),
+                Command::Create(_) => create_is_there(book, case, copy, &letters),
                 _ => change_is_there(case, copy),
             };
             findings.demand(there, *request, || {
@@ -44,10 +44,17 @@ pub(in crate::auditor) fn nothing_lost(book: &Casebook<'_>, findings: &mut Findi
     }
 }
 
-fn create_is_there(case: &Case<'_>, copy: &Copy<'_>, letters: &Letters<'_>) -> bool {
+/// A stream that lost messages may have lost what it had acknowledged.
+fn create_is_there(
+    book: &Casebook<'_>,
+    case: &Case<'_>,
+    copy: &Copy<'_>,
+    letters: &Letters<'_>,
+) -> bool {
+    let lost = || book.is_disturbed(&[Trouble::StreamLoss], copy.sent.answered, book.evidence.at);
     match &copy.sent.answer {
         Answer::Reply(reply) => is_rejected(reply) || is_kept(case, copy),
-        Answer::Stored { .. } => is_kept(case, copy) || letters.tell_of(copy),
+        Answer::Stored { .. } => is_kept(case, copy) || letters.tell_of(copy) || lost(),
         Answer::Silent => true,
     }
 }
@@ -179,14 +186,14 @@ pub(in crate::auditor) fn rejected_has_no_effect(book: &Casebook<'_>, findings: 
                 matches!(*copy.command, Command::Create(_))
                     && (&copy.sent.customer, copy.digest) == wanted
             });
-            findings.demand(copies.any(|copy| may_have_effect(copy)), *request, || {
+            findings.demand(copies.any(|copy| may_have_effect(book, copy)), *request, || {
                 "it is stored although nobody sent it, or it was refused".to_owned()
             });
         }
         for (command, event, _) in case.applied_commands() {
             let mut copies =
                 case.sent.iter().filter(|copy| copy.command.command_id() == Some(command));
-            findings.demand(copies.any(|copy| may_have_effect(copy)), *request, || {
+            findings.demand(copies.any(|copy| may_have_effect(book, copy)), *request, || {
                 format!(
                     "{} {command} was applied although nobody sent it, or it was refused",
                     event.label()
@@ -196,12 +203,18 @@ pub(in crate::auditor) fn rejected_has_no_effect(book: &Casebook<'_>, findings: 
     }
 }
 
-fn may_have_effect(copy: &Copy<'_>) -> bool {
+/// A call that the network doubled is judged twice, and the second time may find what the first
+/// did not.
+fn may_have_effect(book: &Casebook<'_>, copy: &Copy<'_>) -> bool {
     match &copy.sent.answer {
         Answer::Stored { .. } | Answer::Silent => true,
         Answer::Reply(reply) => match reply.as_ref() {
             CommandReply::Accepted { .. } => true,
-            CommandReply::Rejected(problem) => problem.retryable,
+            CommandReply::Rejected(problem) => {
+                let doubled = problem.code == RejectReason::NotFound
+                    && book.is_disturbed(&[Trouble::Network], copy.sent.at, copy.sent.answered);
+                problem.retryable || doubled
+            }
         },
     }
 }

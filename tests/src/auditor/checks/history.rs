@@ -98,20 +98,26 @@ pub(in crate::auditor) fn fenced(book: &Casebook<'_>, findings: &mut Findings) {
 }
 
 /// P4, invariant EventOnce: no answer of a store or of the provider is applied twice, and once a
-/// request has come to rest, none of those it was ever given would change it again.
+/// request has come to rest, none of those it was ever given would change it again. Only while
+/// something is being undone an old answer may count anew: that the money was taken is then news.
 pub(in crate::auditor) fn event_once(book: &Casebook<'_>, findings: &mut Findings) {
     for (request, case) in &book.cases {
-        let answers: Vec<&Event> =
-            case.steps.iter().filter_map(|step| answer(step.event()?)).collect();
-        for (nth, event) in answers.iter().enumerate() {
-            let again = answers[..nth].iter().any(|earlier| same_answer(earlier, event));
-            findings.demand(!again, *request, || format!("{event:?} was applied twice"));
+        let answers: Vec<(usize, &Event)> = (0..)
+            .zip(&case.steps)
+            .filter_map(|(n, step)| Some((n, answer(step.event()?)?)))
+            .collect();
+        for (nth, (at, event)) in answers.iter().enumerate() {
+            let earlier = answers[..nth].iter().any(|(_, earlier)| same_answer(earlier, event));
+            let undoing = at.checked_sub(1).and_then(|before| case.steps.get(before));
+            let undoing = undoing.is_some_and(|before| !before.next.undo.is_empty());
+            findings
+                .demand(!earlier || undoing, *request, || format!("{event:?} was applied twice"));
         }
         let Some(head) = case.head.filter(|head| head.is_closed() && head.undo.is_empty()) else {
             continue;
         };
         let later = book.evidence.at.saturating_add(DurationMs(1));
-        for event in answers {
+        for (_, event) in answers {
             let again = transition(head, event.clone(), later, &book.evidence.policy);
             findings.demand(again.is_err(), *request, || {
                 let rows = again.map(|done| done.rows).unwrap_or_default();

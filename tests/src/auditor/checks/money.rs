@@ -106,11 +106,18 @@ fn held(payment: &PaymentRecord) -> Option<(Timestamp, Timestamp)> {
     let from = payment.step(Asked::Authorize)?.at;
     let given_back = [Asked::Void, Asked::Refund].map(|op| payment.step(op).map(|step| step.at));
     let until = given_back.into_iter().flatten().min();
-    let lapse = match &payment.state {
+    let ended = match &payment.state {
         PaymentState::Authorized(hold) => Some(hold.valid_until),
-        _ => None,
+        // A hold that had lapsed is given back without anything moving.
+        PaymentState::Voided { at } => Some(*at),
+        PaymentState::Open
+        | PaymentState::Tombstoned { .. }
+        | PaymentState::Declined { .. }
+        | PaymentState::ActionRequired { .. }
+        | PaymentState::Captured { .. }
+        | PaymentState::Refunded { .. } => None,
     };
-    Some((from, until.or(lapse).unwrap_or(Timestamp::MAX)))
+    Some((from, until.or(ended).unwrap_or(Timestamp::MAX)))
 }
 
 /// P5, at rest: no store keeps copies reserved for a request that has no use for them any more.
