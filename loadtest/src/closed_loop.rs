@@ -4,6 +4,7 @@
 //! one. Partners and the payment provider answer at once, so the figure is what deciding and
 //! remembering cost.
 
+mod audit;
 mod book;
 mod partners;
 mod run;

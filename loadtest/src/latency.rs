@@ -14,15 +14,19 @@ use partner_sim::profile::ProfileName;
 use schemas::stream::name::PURCHASE_CREATES;
 use schemas::subject::{self, PurchaseOperation};
 use schemas::{CustomerId, Isbn13, json};
-use tests::harness::{Cluster, Order, Program, Programs, Scenario};
+use tests::auditor::{Answer, Command, Route, Sent};
+use tests::harness::{Cluster, Order, Program, Programs, Scenario, SubLedger, now};
 
 use crate::calibration::{Fsync, default_dir};
+use crate::verdict;
 
 /// Words that turn this executable into the programs under measurement.
 pub(crate) const BROKER_ROLE: &str = "role-broker";
 pub(crate) const PARTNER_SIM_ROLE: &str = "role-partner-sim";
 
 const OUTCOME_WITHIN: Duration = Duration::from_secs(20);
+/// After the last outcome money and events are still on their way.
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 const SEED: u64 = 7;
 
 #[derive(Debug, Clone, Parser)]
@@ -38,7 +42,7 @@ pub struct Args {
     dir: PathBuf,
 }
 
-/// Starts everything, measures, prints, stops everything.
+/// Starts everything, measures, prints, stops everything, and lets the auditor look at it.
 pub fn run(args: &Args) -> anyhow::Result<()> {
     std::fs::create_dir_all(&args.dir)?;
     let runtime = tokio::runtime::Runtime::new()?;
@@ -61,10 +65,12 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     let mut cluster = Cluster::prepare(programs, scenario, Some(home.path().to_owned())).await?;
     cluster.broker.start().await?;
     let client = cluster.client().clone();
+    let ledger = cluster.ledger().clone();
     let alone = publish_alone(&client, args.requests).await?;
     let mut took = Vec::with_capacity(args.requests);
     for index in 0..WARM_UP + args.requests {
-        let one = buy(&client, isbn).await.with_context(|| format!("request {index}"))?;
+        let one = buy(&client, &ledger, isbn).await;
+        let one = one.with_context(|| format!("request {index}"))?;
         if index >= WARM_UP {
             took.push(one);
         }
@@ -80,23 +86,32 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
         ms(alone),
     );
     println!("  {disk}");
-    Ok(())
+    verdict::judge(&cluster.settle_and_collect(SETTLED_WITHIN).await?)
 }
 
 /// One request from publish to the customer's ear.
-pub(crate) async fn buy(client: &Client, isbn: Isbn13) -> anyhow::Result<Duration> {
+pub(crate) async fn buy(
+    client: &Client,
+    ledger: &SubLedger,
+    isbn: Isbn13,
+) -> anyhow::Result<Duration> {
     let customer = CustomerId::parse("latency")?;
     let order = Order::of(isbn).build();
     let mut heard = client.subscribe(subject::notification(&customer, "*")).await?;
     client.flush().await?;
     let subject = subject::purchase_command(PurchaseOperation::Create, &customer);
+    let (at, body) = (now(), json::encode(&order).into());
     let started = Instant::now();
-    client.publish(subject, json::encode(&order).into()).await?;
+    client.publish(subject, body).await?;
     let message = tokio::time::timeout(OUTCOME_WITHIN, heard.next())
         .await
         .context("no outcome in time")?
         .context("the subscription ended")?;
     let took = started.elapsed();
+    // A plain publish: nobody says whether the stream has it.
+    let (route, answer) = (Route::Stream, Answer::Silent);
+    let command = Command::Create(Box::new(order));
+    ledger.record(Sent { customer, command, route, at, answered: now(), answer });
     anyhow::ensure!(message.subject.ends_with(".ordered"), "outcome on {}", message.subject);
     Ok(took)
 }

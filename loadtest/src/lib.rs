@@ -11,3 +11,4 @@ pub mod closed_loop;
 pub mod latency;
 pub mod process;
 pub mod recovery;
+mod verdict;

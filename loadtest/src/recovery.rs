@@ -75,13 +75,13 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     fill(&cluster, args.open, &books).await?;
     println!("{} requests open after {:.0} s", args.open, filling.elapsed().as_secs_f64());
     let (mut ready, mut bought) = (Vec::new(), Vec::new());
-    let client = cluster.client().clone();
+    let (client, ledger) = (cluster.client().clone(), cluster.ledger().clone());
     for kill in 0..args.kills {
         cluster.broker.kill_9()?;
         let started = Instant::now();
         cluster.broker.start().await?;
         ready.push(started.elapsed());
-        buy(&client, books.plain).await.with_context(|| format!("after kill {kill}"))?;
+        buy(&client, &ledger, books.plain).await.with_context(|| format!("after kill {kill}"))?;
         bought.push(started.elapsed());
     }
     println!("{} kills with {} requests open:", args.kills, args.open);

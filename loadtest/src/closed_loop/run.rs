@@ -20,10 +20,12 @@ use broker_core::row::Row;
 use crossbeam_channel::{Receiver, unbounded};
 use schemas::Timestamp;
 
-use super::{book, partners};
+use super::{audit, book, partners};
 use crate::process;
 
 const WARM_UP: Duration = Duration::from_secs(1);
+/// The requests in flight at the end of the window are done within this.
+const DRAINED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What one run measured, between warm-up and end.
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +66,10 @@ struct World {
     created: u64,
     completed: u64,
     commits: u64,
+    draining: bool,
 }
 
-/// Runs the loop for the warm-up and then for `window`.
+/// Runs the loop for the warm-up and then for `window`; the auditor looks at what was written.
 pub(super) fn measure(
     dir: &Path,
     partner_count: usize,
@@ -83,7 +86,12 @@ pub(super) fn measure(
     world.run_for(window)?;
     let wall = started.elapsed();
     let after = world.counters()?;
-    world.store.close().context("closing the store")?;
+    world.drain()?;
+    let World { store, reader, partners, .. } = world;
+    // Whoever reads keeps the store open.
+    drop(reader);
+    store.close().context("closing the store")?;
+    audit::judge(dir, Policy::standard(partners))?;
     Ok(Figures {
         requests: after.completed - before.completed,
         commits: after.commits - before.commits,
@@ -133,6 +141,7 @@ impl World {
             created,
             completed,
             commits,
+            draining: false,
         })
     }
 
@@ -155,6 +164,21 @@ impl World {
     fn run_for(&mut self, window: Duration) -> anyhow::Result<()> {
         let end = Instant::now() + window;
         while Instant::now() < end {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Lets everything that was begun come to its end.
+    fn drain(&mut self) -> anyhow::Result<()> {
+        self.draining = true;
+        let deadline = Instant::now() + DRAINED_WITHIN;
+        while self.completed < self.created {
+            let (created, completed) = (self.created, self.completed);
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "{completed} of {created} requests were completed within {DRAINED_WITHIN:?}"
+            );
             self.turn()?;
         }
         Ok(())
@@ -215,7 +239,9 @@ impl World {
             }
             Output::Observe(Fact::Transition { rows, .. }) if rows.contains(&Row::C16) => {
                 self.completed += 1;
-                self.create()?;
+                if !self.draining {
+                    self.create()?;
+                }
             }
             Output::Done { .. } | Output::Observe(_) => {}
         }

@@ -61,6 +61,21 @@ fn every_invariant_has_a_check() {
 }
 
 #[test]
+fn a_store_alone_is_judged_by_its_log() {
+    assert!(checks::OF_THE_LOG.iter().all(|name| names().contains(name)));
+    let mut evidence = clean();
+    evidence.background.store_only = true;
+    let Evidence { sent, messages, partners, payments, .. } = &mut evidence;
+    (*sent, *messages) = (Vec::new(), Vec::new());
+    (*partners, *payments) = Default::default();
+    let verdict = audit(&evidence);
+    verdict.assert_clean();
+    let examined = verdict.checks.iter().filter(|check| check.examined > 0);
+    let examined: BTreeSet<&str> = examined.map(|check| check.name).collect();
+    assert_eq!(examined, checks::OF_THE_LOG.iter().copied().collect());
+}
+
+#[test]
 fn a_check_that_had_nothing_to_look_at_says_so() {
     let text = audit(&World::new().evidence()).to_string();
     assert!(text.contains("P8 useful: not examined"), "{text}");

@@ -113,6 +113,18 @@ impl Verdict {
         self.checks.iter().filter(move |check| check.promise == promise)
     }
 
+    /// One line: how many checks looked at how much, and what they found.
+    pub fn summary(&self) -> String {
+        let idle = self.checks.iter().filter(|check| check.examined == 0).count();
+        let examined: usize = self.checks.iter().map(|check| check.examined).sum();
+        let (held, broken) = (self.checks.len() - idle, self.violations().count());
+        let found = match broken {
+            0 => "all promises kept".to_owned(),
+            broken => format!("{broken} violations"),
+        };
+        format!("{found}: {held} checks looked at {examined} things, {idle} had nothing to look at")
+    }
+
     /// # Panics
     /// When a promise was broken, with every violation and the timeline.
     pub fn assert_clean(&self) {

@@ -159,6 +159,7 @@ impl Cluster {
             meta: Some(store.meta.clone()),
             readings,
             virtual_time: false,
+            store_only: false,
         })
     }
 

@@ -24,6 +24,7 @@ pub fn collect(world: &mut World) -> Evidence {
         meta: world.scene.reader.meta().ok(),
         readings: Vec::new(),
         virtual_time: true,
+        store_only: false,
     };
     Evidence {
         sent: sent(world),

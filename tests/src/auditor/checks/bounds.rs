@@ -13,6 +13,10 @@ use crate::auditor::casebook::{Case, Casebook};
 /// order that turned up.
 const ASKED_BESIDES_MAX: usize = 4;
 
+/// The waits of all undos of a request begin anew with each that is added: an order to cancel, money
+/// in another state than it was thought to be, stock.
+const UNDOS_MAX: usize = 3;
+
 /// What is counted: how often one command about one attempt was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -63,7 +67,7 @@ fn copies(request: RequestId, case: &Case<'_>, policy: &Policy, findings: &mut F
             Kind::Place => 2,
             Kind::AskStore => {
                 rungs(policy.lookup_ladder, took)
-                    + rungs(policy.undo_ladder, took)
+                    + UNDOS_MAX * rungs(policy.undo_ladder, took)
                     + ASKED_BESIDES_MAX
             }
             Kind::AskProvider => usize::from(policy.authorize_asks) + 1,

@@ -23,6 +23,9 @@ pub struct Background {
     pub readings: Vec<Digest>,
     /// Time passed only when nothing was left to do: nothing took longer than it had to.
     pub virtual_time: bool,
+    /// Nobody but the broker's store wrote anything down: there were no messages and no ledgers.
+    /// Only checks of the log against itself then examine anything.
+    pub store_only: bool,
 }
 
 /// An honest store had the book all along and would have sold it at this worst-case total.

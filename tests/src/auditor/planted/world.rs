@@ -195,6 +195,7 @@ impl World {
             meta: Some(meta),
             readings: vec![Digest::of(b"all of it"); 2],
             virtual_time: true,
+            store_only: false,
         }
     }
 
