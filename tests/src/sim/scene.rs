@@ -152,6 +152,8 @@ pub struct Scene {
     /// Instant of [`START`] for code that counts in instants.
     base: Instant,
     due_at: Vec<Option<Timestamp>>,
+    /// When the last publish of the broker arrives.
+    broker_sent_until: Timestamp,
 }
 
 impl Scene {
@@ -179,6 +181,7 @@ impl Scene {
             trace: Trace::default(),
             events: 0,
             violations: Vec::new(),
+            broker_sent_until: START,
             base: Instant::now(),
         }
     }
@@ -241,7 +244,13 @@ impl Scene {
             return self.luck.disturb(Trouble::Network, self.now, self.now);
         }
         let takes = self.hop();
-        self.after(takes, Item::Arrive { publish: Box::new(publish), generation });
+        let mut at = self.now.saturating_add(takes);
+        if of_broker {
+            // One connection keeps its order.
+            at = at.max(self.broker_sent_until);
+            self.broker_sent_until = at;
+        }
+        self.agenda.push(at, Item::Arrive { publish: Box::new(publish), generation });
     }
 
     /// A publish has reached the server.
