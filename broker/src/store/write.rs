@@ -15,8 +15,8 @@ pub const MARK_ID_BYTES_MAX: usize = 256;
 pub enum Write {
     /// Compare-and-set on one request; its outbox rows get sequences from the store.
     Request(Box<Batch>),
-    /// A message that will never be processed. Known ones (same source, same body) are not
-    /// written twice.
+    /// A message that will never be processed. Known ones (same source, stored at the same
+    /// instant) are not written twice.
     DeadLetter { letter: DeadLetterRow, source: Option<StreamPosition> },
     /// What egress achieved and what was seen of the streams.
     Outbox(OutboxProgress),

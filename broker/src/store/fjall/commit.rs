@@ -1,5 +1,7 @@
 //! From writes to synced groups.
 
+use std::collections::btree_map;
+
 use broker_core::batch::{Batch, Expect, IndexOp, StreamPosition};
 use broker_core::request::Version;
 use broker_core::timer::TimerOp;
@@ -206,12 +208,15 @@ impl FjallStore {
         };
         if let Some(position) = source {
             group.tail.apply(position);
-            if self.is_known_letter(group, position)? {
+            if self.is_known_letter(group, position, letter.at)? {
                 return Ok(Committed::DeadLetter { outbox: Vec::new() });
             }
-            let created = self.created(group, position);
-            group.put(&self.spaces.index, &keys::dead_letter(position), &encode(&created));
-            group.letters.insert(position);
+            let message = (self.created(group, position), letter.at.as_unix_ms());
+            // A key is written once per group; of two messages the first is remembered.
+            if let btree_map::Entry::Vacant(free) = group.letters.entry(position) {
+                free.insert(letter.at);
+                group.put(&self.spaces.index, &keys::dead_letter(position), &encode(&message));
+            }
         }
         let (stream, at) = (letter.stream.clone(), letter.at);
         let outbox = self.put_outbox(group, at, &record, vec![Outgoing::DeadLetter(letter)])?;
@@ -229,9 +234,16 @@ impl FjallStore {
         mark.map_or(0, |mark| mark.created_unix_ns)
     }
 
-    fn is_known_letter(&self, group: &Group, source: StreamPosition) -> Result<bool, StoreError> {
-        if group.letters.contains(&source) {
-            return Ok(true);
+    /// A stream that lost its tail gives sequences out again: then it is another message, and the
+    /// instant at which the server stored it is another.
+    fn is_known_letter(
+        &self,
+        group: &Group,
+        source: StreamPosition,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        if let Some(known) = group.letters.get(&source) {
+            return Ok(*known == at);
         }
         let place = Place { path: &self.path, keyspace: spaces::INDEX };
         let key = keys::dead_letter(source);
@@ -239,9 +251,13 @@ impl FjallStore {
         let Some(payload) = chunks::get(place, &snapshot, &self.spaces.index, &key)? else {
             return Ok(false);
         };
-        let created: i128 =
-            decode("known letter", &payload).map_err(|e| place.damaged(&key, &e))?;
-        Ok(created == self.created(group, source))
+        let created = self.created(group, source);
+        if let Ok(known) = decode::<(i128, u64)>("known letter", &payload) {
+            return Ok(known == (created, at.as_unix_ms()));
+        }
+        // Written before the instant was kept.
+        let known: i128 = decode("known letter", &payload).map_err(|e| place.damaged(&key, &e))?;
+        Ok(known == created)
     }
 
     fn add_progress(&self, group: &mut Group, progress: OutboxProgress) -> Committed {

@@ -1,6 +1,6 @@
 //! Writes that are synced together: one fjall batch and what becomes true when it is durable.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use broker_core::batch::StreamPosition;
 use broker_core::request::Version;
@@ -29,7 +29,8 @@ pub(super) struct Group {
     /// Requests changed in this group, and whether each is active afterwards.
     pub(super) changed: HashMap<RequestId, (Version, bool)>,
     pub(super) marks: BTreeMap<SmolStr, StreamMark>,
-    pub(super) letters: BTreeSet<StreamPosition>,
+    /// Sources of the letters in this group, and when each message was stored.
+    pub(super) letters: BTreeMap<StreamPosition, Timestamp>,
     pub(super) earliest_timer: Option<Timestamp>,
 }
 
@@ -44,7 +45,7 @@ impl Group {
             chain,
             changed: HashMap::new(),
             marks: BTreeMap::new(),
-            letters: BTreeSet::new(),
+            letters: BTreeMap::new(),
             earliest_timer: None,
         }
     }

@@ -40,8 +40,8 @@ pub(super) struct Image {
     pub(super) audit: Vec<AuditRecord>,
     pub(super) tail: Tail,
     pub(super) marks: BTreeMap<SmolStr, StreamMark>,
-    /// Source of each letter, with the creation instant of its stream.
-    letters: HashMap<(SourceStream, u64), i128>,
+    /// Source of each letter, with the creation instant of its stream and its own.
+    letters: HashMap<(SourceStream, u64), (i128, Timestamp)>,
     chain: ChainHash,
 }
 
@@ -144,9 +144,9 @@ impl Image {
         if let Some(position) = source {
             self.tail.apply(position);
             let mark = self.marks.get(position.stream.name());
-            let created = mark.map_or(0, |mark| mark.created_unix_ns);
-            let known = self.letters.insert((position.stream, position.sequence), created);
-            if known == Some(created) {
+            let message = (mark.map_or(0, |mark| mark.created_unix_ns), letter.at);
+            let known = self.letters.insert((position.stream, position.sequence), message);
+            if known == Some(message) {
                 return Committed::DeadLetter { outbox: Vec::new() };
             }
         }

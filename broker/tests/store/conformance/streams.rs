@@ -2,8 +2,8 @@
 
 use broker::store::chain::{Chain, follow};
 use broker::store::{
-    AuditBody, CommitNumber, Committed, OutboxProgress, OutboxSeq, Outgoing, Refusal, StreamMark,
-    Write,
+    AuditBody, CommitNumber, Committed, DeadLetterRow, OutboxProgress, OutboxSeq, Outgoing,
+    Refusal, StreamMark, Write,
 };
 use broker_core::batch::{Change, SourceStream};
 
@@ -137,13 +137,7 @@ pub(super) fn a_dead_letter_is_written_once_per_source(rig: &mut dyn Rig) -> Ver
     // Longer than one value.
     let long = vec![7; 10_000];
     let answers = commit(rig, vec![poison(&long, 1), poison(&long, 1), poison(b"b", 2)])?;
-    let given: Vec<usize> = answers
-        .iter()
-        .map(|answer| match answer {
-            Committed::DeadLetter { outbox } => outbox.len(),
-            _ => 99,
-        })
-        .collect();
+    let given: Vec<usize> = answers.iter().map(rows_given).collect();
     same("rows given", given, vec![1, 0, 1])?;
     rig.crash();
     let again = commit(rig, vec![poison(b"again", 1)])?;
@@ -157,11 +151,28 @@ pub(super) fn a_dead_letter_is_written_once_per_source(rig: &mut dyn Rig) -> Ver
         .collect();
     same("letters", bodies, vec![long, b"b".to_vec()])?;
     same("commits", meta(rig).last_commit.0, 2)?;
+    // The stream lost its tail and gave a sequence out again: another message, at another time.
+    let later = DeadLetterRow { at: at(8), ..letter(b"later") };
+    let source = Some(from_stream(SourceStream::PurchaseCreates, 2));
+    let reused = || Write::DeadLetter { letter: later.clone(), source };
+    let answers = commit(rig, vec![reused(), reused()])?;
+    let rows: Vec<usize> = answers.iter().map(rows_given).collect();
+    same("letters of a sequence that was given out again", rows, vec![1, 0])?;
     let endless = vec![0; 2_000_000];
     let answer = commit(rig, vec![poison(&endless, 3)])?;
     let refused = matches!(answer[0], Committed::Refused(Refusal::LetterTooLarge { .. }));
     ensure!(refused, "an endless letter was answered {:?}", answer[0]);
     Ok(())
+}
+
+fn rows_given(answer: &Committed) -> usize {
+    match answer {
+        Committed::DeadLetter { outbox } => outbox.len(),
+        Committed::Request { .. }
+        | Committed::Conflict { .. }
+        | Committed::Outbox
+        | Committed::Refused(_) => 99,
+    }
 }
 
 pub(crate) fn mark(stream: &str, created_unix_ns: i128, sequence: u64) -> StreamMark {
