@@ -206,6 +206,42 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_may_be_reached_and_not_passed() {
+        assert_eq!(usd(4).at_most(usd(5)), Ok(true));
+        assert_eq!(usd(5).at_most(usd(5)), Ok(true));
+        assert_eq!(usd(6).at_most(usd(5)), Ok(false));
+    }
+
+    #[test]
+    fn a_mismatch_names_both_currencies() {
+        let mismatch = MoneyError::CurrencyMismatch { left: Currency::USD, right: Currency::JPY };
+        assert_eq!(usd(1).at_most(Money::zero(Currency::JPY)), Err(mismatch));
+        let text = "amounts in USD and JPY cannot be combined or compared";
+        assert_eq!(mismatch.to_string(), text);
+    }
+
+    #[test]
+    fn an_amount_is_written_and_read_back_as_it_was() {
+        let money = Money::new(2499, Currency::EUR).unwrap();
+        let json = r#"{"amount":2499,"currency":"EUR"}"#;
+        assert_eq!(serde_json::to_string(&money).unwrap(), json);
+        assert_eq!(serde_json::from_str::<Money>(json).unwrap(), money);
+        assert_eq!((money.minor(), money.currency()), (2499, Currency::EUR));
+        assert_eq!(Money::zero(Currency::EUR), Money::new(0, Currency::EUR).unwrap());
+    }
+
+    #[test]
+    fn a_currency_is_kept_as_its_three_letters() {
+        let code = *Currency::JPY.as_bytes();
+        assert_eq!((code, Currency::from_bytes(code)), (*b"JPY", Currency::JPY));
+    }
+
+    #[test]
+    fn logs_show_amounts_as_people_write_them() {
+        assert_eq!(format!("{:?} {:?}", usd(150), Currency::EUR), "1.50 USD EUR");
+    }
+
+    #[test]
     fn exponents_follow_iso_4217() {
         assert_eq!(Money::new(5, Currency::JPY).unwrap().to_string(), "5 JPY");
         let kwd = Currency::parse("KWD").unwrap();

@@ -22,13 +22,26 @@ use world::World;
 
 use crate::support::{T0, ideal, submission};
 
-/// `PROPTEST_CASES` larger than `cases` looks deeper.
+/// `PROPTEST_CASES` larger than `cases` looks deeper. A smaller one is for those who only want to
+/// know whether anything fails, soon: nothing is shrunk or kept.
+#[expect(clippy::disallowed_methods, reason = "how deep to look is the caller's choice")]
 pub(crate) fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig {
-        cases: ProptestConfig::default().cases.max(cases),
+    let wanted = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
+    let kept = FileFailurePersistence::WithSource("regressions");
+    let thorough = ProptestConfig {
+        cases: wanted.unwrap_or(cases).max(cases),
         max_shrink_iters: 20_000,
-        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        failure_persistence: Some(Box::new(kept)),
         ..ProptestConfig::default()
+    };
+    match wanted.filter(|wanted| *wanted < cases) {
+        None => thorough,
+        Some(few) => ProptestConfig {
+            cases: few,
+            max_shrink_iters: 0,
+            failure_persistence: None,
+            ..thorough
+        },
     }
 }
 

@@ -89,6 +89,16 @@ pub(crate) fn says(
     })
 }
 
+/// What a look-up of the first attempt's order finds.
+pub(crate) fn looked_up(name: &str, outcome: PartnerOutcome) -> Event {
+    says(name, 1, PartnerOperation::Lookup, outcome)
+}
+
+/// What a cancel of the first attempt's order comes to.
+pub(crate) fn fenced(name: &str, outcome: PartnerOutcome) -> Event {
+    says(name, 1, PartnerOperation::Cancel, outcome)
+}
+
 /// An unasked word.
 pub(crate) fn notice(name: &str, attempt: u8, outcome: PartnerOutcome) -> Event {
     Event::Partner(PartnerAnswer {

@@ -222,11 +222,15 @@ impl Scene {
 
     /// The partner took the order back and the customer wants another one.
     pub(crate) fn rebuying() -> Self {
+        Self::rebuying_ordered().then(super::notice("plain", 1, PartnerOutcome::Canceled))
+    }
+
+    /// … before the partner does so.
+    pub(crate) fn rebuying_ordered() -> Self {
         Self::searching_for(|wanted| wanted.rebuy = true)
             .then(affordable(1, vec![quote("plain", 2500), quote("ideal", 2600)]))
             .then(pays(1, PaymentOperation::Authorize, authorized(2500)))
             .then(says("plain", 1, PartnerOperation::Place, confirmed("o-1", 2500)))
-            .then(super::notice("plain", 1, PartnerOutcome::Canceled))
     }
 
     pub(crate) fn completed_for(change: impl FnOnce(&mut Submission)) -> Self {

@@ -2,7 +2,7 @@
 
 use broker_core::Event;
 use broker_core::event::{PartnerOutcome, PaymentOutcome};
-use broker_core::request::Version;
+use broker_core::request::{UndoKind, Version};
 use broker_core::timer::TimerKind;
 use broker_core::transition::Rejection;
 use schemas::subject::{PartnerOperation, PaymentOperation};
@@ -314,4 +314,15 @@ fn a_busy_provider_is_asked_again() {
         nothing to do: late, and no money is held
         ",
     );
+}
+
+#[test]
+fn every_attempt_gives_its_own_stock_back() {
+    let refused_for_now =
+        |attempt| says("ideal", attempt, PartnerOperation::Reserve, refused(false));
+    let mut scene = Scene::reserving().then(refused_for_now(1));
+    scene.apply(affordable(2, vec![quote("ideal", 2500)]));
+    let next = scene.apply(refused_for_now(2)).next;
+    let releases: Vec<_> = next.undo.iter().map(|undo| (undo.kind, undo.attempt)).collect();
+    assert_eq!(releases, [(UndoKind::Release, 1), (UndoKind::Release, 2)]);
 }

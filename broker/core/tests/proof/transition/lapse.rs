@@ -1,8 +1,10 @@
 //! Time passing: expiry (T11, T13, T14), copies that were never sent, and timers that are not due.
 
-use broker_core::event::LapsedOperation;
+use broker_core::event::{LapsedOperation, PartnerOutcome};
 use broker_core::timer::TimerKind;
+use schemas::DurationMs;
 use schemas::purchase::Mode;
+use schemas::subject::PaymentOperation;
 
 use crate::support::*;
 
@@ -187,4 +189,34 @@ fn a_lapsed_copy_of_another_step_or_attempt_says_nothing() {
         nothing to do: another attempt is running
         ",
     );
+}
+
+#[test]
+fn an_order_leaves_at_the_last_instant_whose_budget_still_fits() {
+    for (early_ms, leaves) in [(600, true), (599, false)] {
+        let mut scene = Scene::authorizing();
+        scene.now = scene.request.terms.expires_at.saturating_sub(DurationMs(early_ms));
+        let next = scene.apply(pays(1, PaymentOperation::Authorize, authorized(2500))).next;
+        assert_eq!(next.is_past_no_return(), leaves, "{early_ms} ms before the deadline");
+    }
+}
+
+#[test]
+fn a_closed_request_does_not_search_again_even_if_a_timer_was_left() {
+    let mut scene = Scene::quoted();
+    scene.request.closed_at = Some(scene.now);
+    scene.request.timers.set(TimerKind::Sweep, scene.now);
+    let next = scene.apply(timer(TimerKind::Sweep)).next;
+    assert_eq!((status(&next), next.sweep), ("quoted 35.00 USD at plain".to_owned(), 1));
+}
+
+#[test]
+fn nothing_is_bought_again_when_all_attempts_are_used_up() {
+    let taken_back = |attempts_max| {
+        let mut scene = Scene::rebuying_ordered();
+        scene.policy.attempts_max = attempts_max;
+        status(&scene.apply(notice("plain", 1, PartnerOutcome::Canceled)).next)
+    };
+    assert_eq!(taken_back(1), "failed (partner_canceled)");
+    assert_eq!(taken_back(2), "ordering");
 }

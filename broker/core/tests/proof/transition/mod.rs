@@ -2,9 +2,11 @@
 //! transition: rows, head, timers and all effects in order.
 
 mod cancel;
+mod capture;
 mod checkout;
 mod compensation;
 mod create;
+mod fence;
 mod lapse;
 mod order_undone;
 mod payment;

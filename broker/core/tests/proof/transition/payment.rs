@@ -1,17 +1,14 @@
 //! Money: authorisation before the order, capture after it (C4–C7, C15–C17).
 
 use broker_core::event::{Event, LapsedOperation, PaymentOutcome};
+use broker_core::request::UndoKind;
 use broker_core::timer::TimerKind;
-use schemas::subject::{PartnerOperation, PaymentOperation};
+use schemas::subject::PaymentOperation;
 
 use crate::support::*;
 
 fn authorize(outcome: PaymentOutcome) -> Event {
     pays(1, PaymentOperation::Authorize, outcome)
-}
-
-fn capture(outcome: PaymentOutcome) -> Event {
-    pays(1, PaymentOperation::Capture, outcome)
 }
 
 #[test]
@@ -210,142 +207,6 @@ fn a_provider_that_captured_what_was_only_to_be_held_is_refused() {
 }
 
 #[test]
-fn captured_money_completes_the_purchase() {
-    assert_shows(
-        &Scene::capturing().shows(capture(captured(2500))),
-        "
-        rows:    C16
-        status:  v6 ordered, sweep 1, notified 1
-        attempt: 1 at plain: completed
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  none
-        effect:  event completed
-        ",
-    );
-}
-
-#[test]
-fn another_amount_than_the_orders_is_an_incident() {
-    assert_shows(
-        &Scene::capturing().shows(capture(captured(2400))),
-        "
-        rows:    C16
-        status:  v6 ordered, sweep 1, notified 1, incident CaptureFailed
-        attempt: 1 at plain: completed
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  none
-        effect:  event incident
-        effect:  event completed
-        ",
-    );
-}
-
-#[test]
-fn an_unanswered_capture_is_sent_again_and_a_human_is_told_after_a_few() {
-    let mut scene = Scene::capturing();
-    assert_shows(
-        &show(&scene.fire(TimerKind::Step)),
-        "
-        rows:    C17
-        status:  v6 ordered, sweep 1, notified 1
-        attempt: 1 at plain: capturing, tried 2 times
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  step +4.000s
-        effect:  pay capture#1 25.00 USD
-        ",
-    );
-    for _ in 2..policy().capture_tries {
-        scene.fire(TimerKind::Step);
-    }
-    assert_shows(
-        &show(&scene.fire(TimerKind::Step)),
-        "
-        rows:    C17
-        status:  v10 ordered, sweep 1, notified 1, incident CaptureFailed
-        attempt: 1 at plain: capturing, tried 6 times
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  step +310.000s
-        effect:  event incident
-        effect:  pay capture#1 25.00 USD
-        ",
-    );
-    assert_shows(
-        &scene.shows(capture(captured(2500))),
-        "
-        rows:    C16
-        status:  v11 ordered, sweep 1, notified 1
-        attempt: 1 at plain: completed
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  none
-        effect:  event completed
-        ",
-    );
-}
-
-#[test]
-fn a_busy_provider_does_not_end_a_capture() {
-    for outcome in [PaymentOutcome::Failed, no_payment(false)] {
-        let shown = Scene::capturing().shows(capture(outcome));
-        assert_eq!(shown, "nothing to do: not captured yet; asked again later\n");
-    }
-}
-
-#[test]
-fn money_that_cannot_be_taken_gives_the_order_back() {
-    for outcome in [PaymentOutcome::Declined, PaymentOutcome::Voided, no_payment(true)] {
-        assert_shows(
-            &Scene::capturing().shows(capture(outcome)),
-            "
-        rows:    C17
-        status:  v6 ordered, sweep 1, notified 1, incident CaptureFailed
-        attempt: 1 at plain: failed (capture_failed)
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        undo:    cancelorder#1 at plain, sent 1 times, lapses +0.000s
-        timers:  undo +1.000s
-        effect:  event incident
-        effect:  plain cancel#1
-        ",
-        );
-    }
-}
-
-#[test]
-fn an_order_that_can_be_neither_paid_nor_given_back_stands_as_an_incident() {
-    let mut scene = Scene::capturing_at("mute");
-    assert_shows(
-        &scene.shows(capture(PaymentOutcome::Declined)),
-        "
-        rows:    C17
-        status:  v6 ordered, sweep 1, notified 1, incident CaptureFailed
-        attempt: 1 at mute: failed (capture_failed)
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  none
-        effect:  event incident
-        ",
-    );
-}
-
-#[test]
-fn an_unpaid_order_that_is_given_back_ends_as_failed_and_keeps_no_hold() {
-    let gone =
-        says("plain", 1, PartnerOperation::Cancel, broker_core::event::PartnerOutcome::Canceled);
-    assert_shows(
-        &Scene::capture_failed().shows(gone),
-        "
-        rows:    -
-        status:  v7 failed (capture_failed), sweep 1, notified 2, incident CaptureFailed
-        attempt: 1 at plain: failed (capture_failed)
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        undo:    void#1 at plain, sent 1 times, lapses +0.500s
-        timers:  undo +1.000s
-        effect:  event failed
-        effect:  notify 1 failed
-        effect:  pay void#1
-        ",
-    );
-}
-
-#[test]
 fn payment_answers_nobody_waits_for_change_nothing() {
     for mut scene in [Scene::reserving(), Scene::placing(), Scene::unknown_at("plain")] {
         let shown = scene.shows(authorize(authorized(2500)));
@@ -411,4 +272,15 @@ fn an_authorisation_that_lapsed_unsent_is_looked_up_once() {
         nothing to do: the step is over
         ",
     );
+}
+
+#[test]
+fn money_held_after_a_decline_is_freed_once_whatever_else_is_being_undone() {
+    let late = || authorize(authorized(2500));
+    let mut scene = Scene::authorizing_reserved().then(authorize(PaymentOutcome::Declined));
+    assert_eq!(scene.request.undo.len(), 1, "the stock is being released");
+    let next = scene.apply(late()).next;
+    let kinds: Vec<_> = next.undo.iter().map(|undo| undo.kind).collect();
+    assert_eq!(kinds, [UndoKind::Release, UndoKind::Void]);
+    assert!(scene.try_apply(late()).is_err(), "the void is on its way");
 }

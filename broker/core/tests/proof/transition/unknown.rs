@@ -7,14 +7,6 @@ use schemas::subject::PartnerOperation;
 
 use crate::support::*;
 
-fn looked_up(name: &str, outcome: PartnerOutcome) -> broker_core::Event {
-    says(name, 1, PartnerOperation::Lookup, outcome)
-}
-
-fn fenced(name: &str, outcome: PartnerOutcome) -> broker_core::Event {
-    says(name, 1, PartnerOperation::Cancel, outcome)
-}
-
 #[test]
 fn silence_freezes_the_request_and_sends_the_same_order_again_where_that_is_safe() {
     assert_shows(
@@ -228,137 +220,6 @@ fn looked_up_at(scene: &Scene, outcome: PartnerOutcome) -> broker_core::Event {
 }
 
 #[test]
-fn a_fence_is_put_up_when_a_look_up_cannot_prove_it() {
-    let mut scene = Scene::unknown_past_window_at("fencing");
-    assert_shows(
-        &scene.shows(looked_up("fencing", not_found(false))),
-        "
-        rows:    -
-        status:  v10 ordering, sweep 1
-        attempt: 1 at fencing: unknown since +1.000s, asks 6, absent since +8.500s, fencing
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
-        timers:  expiry +600.000s, step +24.500s, human +901.000s
-        effect:  fencing cancel#1
-        ",
-    );
-    assert_shows(
-        &scene.shows(fenced("fencing", not_found(true))),
-        "
-        rows:    C13 C18
-        status:  v11 ordering, sweep 1
-        attempt: 1 at fencing: failed (partner_timeout)
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
-        undo:    void#1 at fencing, sent 1 times, lapses +9.000s
-        timers:  expiry +600.000s, undo +9.500s
-        effect:  pay void#1
-        ",
-    );
-}
-
-#[test]
-fn an_order_that_the_fence_canceled_is_gone_too() {
-    let mut scene =
-        Scene::unknown_past_window_at("fencing").then(looked_up("fencing", not_found(false)));
-    assert_eq!(rows(&scene.apply(fenced("fencing", PartnerOutcome::Canceled))), "C13 C18");
-}
-
-#[test]
-fn a_fence_that_is_refused_means_that_the_order_may_exist() {
-    let mut scene =
-        Scene::unknown_past_window_at("fencing").then(looked_up("fencing", not_found(false)));
-    assert_shows(
-        &scene.shows(fenced("fencing", refused(false))),
-        "
-        rows:    -
-        status:  v11 ordering, sweep 1
-        attempt: 1 at fencing: unknown since +1.000s, asks 6
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
-        timers:  expiry +600.000s, step +24.500s, human +901.000s
-        ",
-    );
-    assert_shows(
-        &show(&scene.fire(TimerKind::Step)),
-        "
-        rows:    -
-        status:  v12 ordering, sweep 1
-        attempt: 1 at fencing: unknown since +1.000s, asks 7
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
-        timers:  expiry +600.000s, step +54.500s, human +901.000s
-        effect:  fencing lookup#1
-        ",
-    );
-}
-
-#[test]
-fn a_confirmation_that_a_fence_has_overtaken_waits_for_its_answer() {
-    let fencing = || {
-        let order = says("fencing", 1, PartnerOperation::Place, confirmed("o-1", 2500));
-        Scene::unknown_past_window_at("fencing")
-            .then(looked_up("fencing", not_found(false)))
-            .then(order)
-    };
-    assert_shows(
-        &head(&fencing().request),
-        "
-        status:  v11 ordering, sweep 1
-        attempt: 1 at fencing: unknown since +1.000s, asks 6, fencing
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  expiry +600.000s, step +24.500s, human +901.000s
-        ",
-    );
-    let again = says("fencing", 1, PartnerOperation::Place, confirmed("o-1", 2500));
-    assert_shows(
-        &fencing().shows(again),
-        "
-        nothing to do: confirmed before; the fence decides
-        ",
-    );
-    assert_shows(
-        &fencing().shows(fenced("fencing", PartnerOutcome::Canceled)),
-        "
-        rows:    C13 C18
-        status:  v12 ordering, sweep 1
-        attempt: 1 at fencing: failed (partner_timeout)
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        undo:    void#1 at fencing, sent 1 times, lapses +9.000s
-        timers:  expiry +600.000s, undo +9.500s
-        effect:  pay void#1
-        ",
-    );
-    assert_shows(
-        &fencing().shows(fenced("fencing", refused(false))),
-        "
-        rows:    C12 T15 C15
-        status:  v12 ordered, sweep 1, notified 1
-        attempt: 1 at fencing: capturing, tried 1 times
-        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
-        timers:  step +10.500s
-        effect:  event ordered
-        effect:  notify 0 ordered
-        effect:  pay capture#1 25.00 USD
-        ",
-    );
-}
-
-#[test]
-fn a_fence_that_answers_without_proof_is_not_asked_again_at_once() {
-    let mut scene =
-        Scene::unknown_past_window_at("fencing").then(looked_up("fencing", not_found(false)));
-    assert_shows(
-        &scene.shows(fenced("fencing", not_found(false))),
-        "
-        nothing to do: asked while an order could still appear
-        ",
-    );
-    assert_shows(
-        &scene.shows(looked_up("fencing", not_found(false))),
-        "
-        nothing to do: asked while an order could still appear
-        ",
-    );
-}
-
-#[test]
 fn final_words_about_the_order_are_proof() {
     for event in [
         looked_up("plain", not_found(true)),
@@ -436,17 +297,6 @@ fn a_partner_that_cannot_be_asked_is_waited_for_and_a_human_is_called() {
         effect:  pay capture#1 25.00 USD
         ",
     );
-}
-
-#[test]
-fn a_partner_without_look_up_is_fenced_as_soon_as_the_window_has_closed() {
-    let mut scene = Scene::unknown_with("plain", |profile| {
-        profile.lookup = schemas::directory::LookupKind::None;
-    });
-    while scene.now < at(5_500) {
-        scene.fire(TimerKind::Step);
-    }
-    assert!(head(&scene.request).contains("fencing"), "{}", head(&scene.request));
 }
 
 #[test]
