@@ -81,6 +81,8 @@ fn the_same_command_again_gets_the_same_answer_and_another_body_is_a_conflict() 
     assert_eq!(rig.told(again), "replayed");
     assert_eq!(rig.told(other), "conflict");
     assert_eq!(rig.request(request_id(1)).version, version);
+    let kept = &rig.disk.requests[&request_id(1)].commands;
+    assert_eq!(kept.iter().map(|record| record.version).collect::<Vec<_>>(), [version]);
 }
 
 #[test]

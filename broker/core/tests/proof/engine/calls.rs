@@ -43,6 +43,19 @@ fn an_unanswered_question_is_asked_once_more_with_the_same_id_and_then_given_up(
 }
 
 #[test]
+fn how_long_an_answer_took_is_counted_from_its_question() {
+    let mut rig = Rig::new(vec![plain("a"), plain("b")]);
+    create(&mut rig, 1);
+    rig.wait(300);
+    rig.has_none("a");
+    let took = rig.facts.iter().find_map(|fact| match fact {
+        Fact::Quote { took_ms, .. } => Some(*took_ms),
+        _ => None,
+    });
+    assert_eq!(took, Some(300));
+}
+
+#[test]
 fn the_answer_to_either_copy_counts_once() {
     let mut rig = Rig::new(vec![plain("a"), plain("b")]);
     create(&mut rig, 1);
@@ -79,6 +92,19 @@ fn questions_beyond_the_cap_wait_and_follow_one_by_one() {
     for number in 1..=5 {
         assert_eq!(rig.status(request_id(number)), "out_of_stock");
     }
+}
+
+#[test]
+fn a_question_that_had_to_wait_takes_the_place_that_became_free() {
+    let mut narrow = plain("a");
+    narrow.in_flight_max = 1;
+    let mut rig = Rig::new(vec![narrow]);
+    create(&mut rig, 2);
+    rig.has_none("a");
+    let mut late = submission();
+    late.id = request_id(3);
+    rig.create(late);
+    assert_eq!(rig.asked.len(), 1, "the cap holds for the next one, too");
 }
 
 #[test]
@@ -163,15 +189,16 @@ fn all_questions_of_one_turn_travel_to_a_partner_in_one_message() {
 #[test]
 fn a_message_carries_at_most_as_many_questions_as_the_contract_allows() {
     let limit = schemas::partner::QUOTE_ITEMS_MAX;
-    let mut rig = Rig::new(vec![plain("a")]);
-    rig.hold_commits = true;
-    let count = limit as u64 + 1;
-    create(&mut rig, count);
-    while !rig.held.is_empty() {
-        rig.commit_one();
+    for (count, messages) in [(limit, 1), (limit + 1, 2)] {
+        let mut rig = Rig::new(vec![plain("a")]);
+        rig.hold_commits = true;
+        create(&mut rig, count as u64);
+        while !rig.held.is_empty() {
+            rig.commit_one();
+        }
+        rig.pump();
+        assert_eq!((rig.messages, rig.asked.len()), (messages, count));
     }
-    rig.pump();
-    assert_eq!((rig.messages, rig.asked.len()), (2, limit + 1));
 }
 
 #[test]

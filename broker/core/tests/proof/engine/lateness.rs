@@ -53,6 +53,16 @@ fn a_late_offer_counts_once_and_only_from_whom_it_was_asked() {
 }
 
 #[test]
+fn a_late_offer_of_another_book_is_none() {
+    let (mut rig, call) = resting();
+    let isbn = schemas::Isbn13::parse("9780131103627").unwrap();
+    let other = QuoteOutcome::Offer { isbn, quote: Box::new(quote("q", 2800)) };
+    rig.say("q", call, other);
+    assert_eq!(rig.facts.last(), Some(&Fact::LateQuote));
+    assert_eq!(rig.status(request_id(1)), "out_of_stock");
+}
+
+#[test]
 fn a_late_offer_after_the_end_changes_nothing() {
     let (mut rig, call) = resting();
     rig.command(request_id(1), cancel());

@@ -89,6 +89,19 @@ fn a_better_offer_does_not_restart_the_grace() {
 }
 
 #[test]
+fn the_grace_ends_on_time_although_others_are_asked_again_meanwhile() {
+    let mut rig = sweeping(3, Strategy::Balanced);
+    rig.wait(900);
+    rig.offers("a", 2900);
+    rig.wait(100);
+    assert_eq!(rig.messages, 5, "the other two were asked again");
+    rig.wait(99);
+    assert_eq!(bought(&rig), None);
+    rig.wait(1);
+    assert_eq!(bought(&rig).as_deref(), Some("a"));
+}
+
+#[test]
 fn balanced_does_not_wait_when_the_price_is_clearly_below_the_limit() {
     let mut rig = sweeping(3, Strategy::Balanced);
     rig.offers("a", 2626);
@@ -196,6 +209,18 @@ fn an_offer_that_lapsed_before_the_decision_is_not_the_best() {
     rig.wait(600);
     rig.offers("b", 3500);
     assert_eq!(rig.status(request_id(1)), "quoted 35.00 USD at b");
+}
+
+#[test]
+fn an_offer_that_lapses_at_the_instant_of_the_decision_is_none() {
+    let mut rig = sweeping(2, Strategy::Cheapest);
+    let mut brief = quote("a", 2000);
+    brief.valid_until = at(500);
+    rig.offers_quote("a", brief);
+    rig.wait(500);
+    rig.has_none("b");
+    assert_eq!(rig.disk.receipts[0].verdict, Verdict::NoAnswer);
+    assert_eq!(bought(&rig), None);
 }
 
 #[test]

@@ -84,3 +84,18 @@ fn a_deadline_before_the_submission_or_beyond_the_longest_life_is_refused() {
         assert_eq!(reason(outcome), RejectReason::ExpiryOutOfRange, "{}", when(expires_at));
     }
 }
+
+#[test]
+fn a_made_request_may_be_sent_for_120_days_and_live_for_90() {
+    const DAY_MS: u64 = 24 * 3600 * 1000;
+    let made = |days: u64| {
+        let made_at = T0.saturating_sub(DurationMs(days * DAY_MS)).as_unix_ms();
+        create(|wanted| wanted.id = RequestId::from_parts(made_at, 1), 0).is_ok()
+    };
+    assert_eq!((made(120), made(121)), (true, false));
+    let lives = |days: u64| {
+        let expires_at = at(days * DAY_MS);
+        create(|wanted| wanted.terms.expires_at = expires_at, 0).is_ok()
+    };
+    assert_eq!((lives(90), lives(91)), (true, false));
+}
