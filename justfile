@@ -45,6 +45,10 @@ fuzz-merge target:
 e2e *args:
     cargo test -p tests --test e2e {{ args }}
 
+# Grades the core's own tests by small changes they must notice; "3/8" is one shard of eight.
+mutants shard="0/1":
+    tests/mutants.sh {{ shard }}
+
 # The speed figures, each beside a calibration of the machine it ran on.
 bench:
     cargo bench -p broker-core --bench engine

@@ -10,6 +10,7 @@
 mod engine;
 mod golden;
 mod model;
+mod parts;
 mod support;
 
 mod transition;

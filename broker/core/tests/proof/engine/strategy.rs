@@ -221,6 +221,14 @@ fn an_offer_that_lapses_at_the_instant_of_the_decision_is_none() {
     rig.has_none("b");
     assert_eq!(rig.disk.receipts[0].verdict, Verdict::NoAnswer);
     assert_eq!(bought(&rig), None);
+
+    let mut rig = sweeping(2, Strategy::Cheapest);
+    let mut brief = quote("a", 2000);
+    brief.valid_until = at(500);
+    rig.offers_quote("a", brief);
+    rig.wait(500);
+    rig.offers("b", 3500);
+    assert_eq!(rig.status(request_id(1)), "quoted 35.00 USD at b");
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn an_order_that_nobody_can_cancel_is_left_to_a_human_and_only_asked_about_now_a
     for _ in 0..300 {
         let before = scene.now;
         let asked = scene.fire(TimerKind::Undo);
-        assert_eq!(scene.now.since(before), scene.policy.cancel_pause);
+        assert_eq!(scene.now.since(before), DurationMs(6 * 3600 * 1000));
         let lines: Vec<_> = asked.effects.iter().map(|e| effect_line(e, &asked.next)).collect();
         assert_eq!(lines, ["trailing lookup#1"]);
     }
