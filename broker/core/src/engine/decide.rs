@@ -47,7 +47,6 @@ impl Engine {
 
     fn work(&mut self, request: RequestId, work: Work) {
         let hot = &self.hot[&request];
-        let label = work.task.label();
         let decision = match &hot.presence {
             Presence::Present(record) => self.decide(hot, record, &work.task),
             Presence::Absent | Presence::Loading => self.decide_absent(&work.task),
@@ -56,7 +55,7 @@ impl Engine {
             Decision::Commit(change) => self.commit(request, work, *change),
             Decision::Answer(answer) => {
                 if let Answer::Rejected { reason, .. } = &answer {
-                    self.observe(Fact::Refused { request, event: label, reason: *reason });
+                    self.observe(work.task.refused(request, *reason));
                 }
                 if let Some(origin) = work.origin {
                     self.outputs.push_back(Output::Done { origin, answer });
@@ -202,6 +201,18 @@ impl Task {
             Self::Command { event, .. } | Self::Answer(event) | Self::Sweep { event, .. } => {
                 event.label()
             }
+        }
+    }
+
+    /// A requester is refused; an answer that is refused was given to nobody's question.
+    const fn refused(&self, request: RequestId, reason: RejectReason) -> Fact {
+        match self {
+            Self::Answer(_) => Fact::StrayAnswer { request, reason },
+            Self::Create(_)
+            | Self::Get { .. }
+            | Self::Timer { .. }
+            | Self::Command { .. }
+            | Self::Sweep { .. } => Fact::Refused { request, event: self.label(), reason },
         }
     }
 }

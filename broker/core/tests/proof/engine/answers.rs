@@ -1,7 +1,9 @@
 //! What requesters are told: idempotency by request id and command id, and principals.
 
+use broker_core::engine::input::Input;
+use broker_core::engine::output::Fact;
 use broker_core::event::{Event, Update};
-use schemas::{CustomerId, Digest};
+use schemas::{CustomerId, Digest, RejectReason};
 
 use super::rig::Rig;
 use crate::support::*;
@@ -55,7 +57,7 @@ fn a_customers_request_is_nobody_elses_business() {
     let origin = rig.origin();
     let customer = CustomerId::parse("bob").unwrap();
     let request = request_id(1);
-    rig.send(broker_core::engine::input::Input::Get { origin, customer, request });
+    rig.send(Input::Get { origin, customer, request });
     assert_eq!(rig.told(origin), "not_found");
 }
 
@@ -139,4 +141,27 @@ fn a_request_that_is_flooded_turns_messages_away() {
     assert_eq!(rig.told(origins[limit]), "overloaded");
     rig.commit_held();
     assert_eq!(rig.told(origins[limit - 1]), "replayed");
+}
+
+#[test]
+fn an_answer_that_concerns_nobody_is_told_apart_from_a_refused_requester() {
+    let mut rig = Rig::new(vec![plain("a")]);
+    rig.create(submission());
+    let (stranger, nobody) = (request_id(1), request_id(2));
+    for (request, name) in [(stranger, "b"), (nobody, "a")] {
+        let origin = rig.origin();
+        let Event::Partner(answer) = notice(name, 1, confirmed("o-1", 2500)) else {
+            panic!("a notice is a partner's answer")
+        };
+        rig.send(Input::Partner { origin, source: None, request, answer });
+    }
+    let told: Vec<&Fact> = rig
+        .facts
+        .iter()
+        .filter(|fact| matches!(fact, Fact::StrayAnswer { .. } | Fact::Refused { .. }))
+        .collect();
+    let stray = |request, reason| Fact::StrayAnswer { request, reason };
+    let wrong_sender = stray(stranger, RejectReason::WrongSender);
+    let unknown = stray(nobody, RejectReason::UnknownRequest);
+    assert_eq!(told, [&wrong_sender, &unknown]);
 }
