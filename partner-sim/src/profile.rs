@@ -25,6 +25,9 @@ pub struct Profile {
     pub reservation: bool,
     /// Whether a confirmed order can be canceled.
     pub cancel: bool,
+    /// From then on it cannot be canceled any more, milliseconds after the order; never if unset.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ships_after_ms: Option<u64>,
     /// What a look-up is worth.
     pub lookup: LookupKind,
     /// With `lookup = "eventual"`: an accepted order becomes visible within this time, ms.
@@ -162,6 +165,7 @@ impl Default for Profile {
             transport: Transport::Live,
             reservation: true,
             cancel: true,
+            ships_after_ms: None,
             lookup: LookupKind::ReadYourWrites,
             settle_ms: 2_000,
             fences_lookup: true,

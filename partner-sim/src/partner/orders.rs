@@ -1,9 +1,9 @@
 //! Cancel and look-up: the two ways to find out, and to make sure.
 
-use schemas::Timestamp;
 use schemas::directory::LookupKind;
 use schemas::id::Key;
 use schemas::partner::{Cancel, CommandHeader, Lookup, PartnerOutcome};
+use schemas::{DurationMs, Timestamp};
 
 use super::answer::{Copy, Verdict, refused};
 use super::{Changed, Partner, PartnerAnswer};
@@ -56,9 +56,13 @@ impl Partner {
             OrderState::Accepted { order_id, .. } if ended => {
                 PartnerOutcome::Canceled { order_id: order_id.clone() }
             }
-            OrderState::Accepted { order_id, end, .. } => {
+            OrderState::Accepted { order_id, accepted_at, end, .. } => {
                 if !self.profile.cancel {
                     return refused("orders cannot be canceled here", false);
+                }
+                let ships_after = self.profile.ships_after_ms.map(DurationMs);
+                if ships_after.is_some_and(|after| accepted_at.saturating_add(after) <= now) {
+                    return refused("it is on its way", true);
                 }
                 *end = Some(OrderEnd { at: now, by: OrderEndedBy::Broker });
                 let order_id = order_id.clone();

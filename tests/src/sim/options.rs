@@ -78,7 +78,7 @@ impl Options {
         let group = |(n, profile): (usize, &ProfileName)| {
             let id = format!("{}-{:02}", profile.label(), n + 1);
             let id = PartnerId::parse(&id).expect("labels of profiles are valid ids");
-            PartnerGroup { overrides: overrides(*profile), ..PartnerGroup::named(*profile, id) }
+            PartnerGroup { overrides: overrides(*profile, n), ..PartnerGroup::named(*profile, id) }
         };
         self.partners.iter().enumerate().map(group).collect()
     }
@@ -95,13 +95,21 @@ impl Options {
     }
 }
 
-/// A hostile store that leaves its fee out is never bought from, so nobody would meet it.
-fn overrides(profile: ProfileName) -> toml::Table {
-    match profile {
+/// A hostile store that leaves its fee out is never bought from, so nobody would meet it. Every
+/// third store ships soon, and keeps an order from then on.
+fn overrides(profile: ProfileName, n: usize) -> toml::Table {
+    let mut table = match profile {
         ProfileName::Hostile => toml::toml! { components = { fee = "exact" } },
         _ => toml::Table::new(),
+    };
+    if n % 3 == 2 {
+        table.insert("ships_after_ms".to_owned(), toml::Value::Integer(SHIPS_AFTER_MS));
     }
+    table
 }
+
+/// So soon a few stores ship.
+const SHIPS_AFTER_MS: i64 = 2_000;
 
 /// Half of the runs know only a few faults: rare combinations show themselves there.
 fn draw_faults(choices: &mut Choices) -> BTreeMap<Fault, Permille> {

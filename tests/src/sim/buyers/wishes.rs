@@ -213,7 +213,10 @@ pub(super) fn changes_what_cannot_be(desk: &mut Desk<'_>) -> Plan {
     let wish = match desk.below(4) {
         0 => limit(100_000, other),
         1 => Wish::Update(Terms { expires_at: Some(century), ..Terms::default() }),
-        2 => Wish::Update(Terms { if_version: Some(99), ..Terms::default() }),
+        2 => {
+            let strategy = Some(Strategy::Fast);
+            Wish::Update(Terms { if_version: Some(99), strategy, ..Terms::default() })
+        }
         _ => Wish::AcceptForged,
     };
     at_a_moment(desk, &mut plan, &wish);

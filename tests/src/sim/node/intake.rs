@@ -9,6 +9,7 @@ use broker::wire::view;
 use broker_core::batch::{SourceStream, StreamPosition};
 use broker_core::engine::output::Answer;
 use schemas::purchase::CommandReply;
+use schemas::subject::{PartnerReplyKind, parse_partner_quote, partner_reply};
 use schemas::{RequestId, subject};
 
 use super::{Died, Node, Waiter};
@@ -107,8 +108,11 @@ impl Node {
     }
 
     /// The server says that nobody listens.
-    pub fn unheard(&mut self, subject: &str, scene: &mut Scene) -> Result<(), Died> {
-        let heard = Heard { subject, body: &[], nobody: true };
+    /// The server says that nobody listens for a question: to where its answer would have gone.
+    pub fn unheard(&mut self, question: &str, scene: &mut Scene) -> Result<(), Died> {
+        let Some(partner) = parse_partner_quote(question) else { return Ok(()) };
+        let subject = partner_reply(&partner, PartnerReplyKind::Quote);
+        let heard = Heard { subject: &subject, body: &[], nobody: true };
         self.inputs.extend(heard.read(&self.decoder.partners, &self.asked, scene.instant()));
         self.turn(scene)
     }

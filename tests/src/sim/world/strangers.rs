@@ -5,7 +5,7 @@ use schemas::subject::{
     self, PartnerOperation, PartnerReplyKind, PaymentOperation, PurchaseOperation,
     parse_partner_reply,
 };
-use schemas::{CustomerId, PartnerId, ProviderId};
+use schemas::{CustomerId, PartnerId, ProviderId, RequestId};
 
 use super::World;
 use crate::auditor::Seen;
@@ -71,6 +71,9 @@ impl World {
 
     fn impostor(&mut self) {
         let Some(answer) = self.some_answer() else { return };
+        if self.scene.luck.choices.strikes(Lane::Network, 300) {
+            return self.about_nobody(answer);
+        }
         let subject = match parse_partner_reply(&answer.subject) {
             Some((speaker, kind)) => {
                 let others: Vec<PartnerId> = self
@@ -91,6 +94,16 @@ impl World {
             }
         };
         self.say(subject, answer.body);
+    }
+
+    /// A proper answer to a question about a request that never was.
+    fn about_nobody(&mut self, answer: Seen) {
+        let made_at = self.scene.now.as_unix_ms();
+        let nobody = RequestId::from_parts(made_at, u128::MAX).to_string();
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let about = text.split('"').find(|word| RequestId::parse(word).is_ok());
+        let Some(about) = about.map(str::to_owned) else { return };
+        self.say(answer.subject, Bytes::from(text.replace(&about, &nobody)));
     }
 
     fn replayed(&mut self) {
