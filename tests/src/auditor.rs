@@ -36,3 +36,8 @@ pub fn audit(evidence: &Evidence) -> Verdict {
     let checked = checks::ALL.iter().map(|check| check.judge(&book)).collect();
     Verdict::new(checked, Coverage::of(&book), evidence)
 }
+
+/// Every check by name, with the numbers of the invariants it is made of.
+pub fn checks() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    checks::ALL.iter().map(|check| (check.name, check.invariants))
+}

@@ -27,10 +27,6 @@ pub(super) struct Check {
     pub(super) name: &'static str,
     pub(super) promise: Promise,
     /// Numbers in the project's list of invariants.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for readers, and for the test that all are covered")
-    )]
     pub(super) invariants: &'static [u8],
     pub(super) says: &'static str,
     pub(super) run: fn(&Casebook<'_>, &mut Findings),

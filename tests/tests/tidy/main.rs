@@ -8,6 +8,7 @@ mod mask;
 mod planted;
 mod rules;
 mod source;
+mod tables;
 
 use std::fs;
 
