@@ -16,7 +16,7 @@ fi
 
 # A copy of what is tracked, beside the build, so that only changed files are built again.
 copy=$root/target/bugbase/sources
-export CARGO_TARGET_DIR=$root/target/bugbase/build
+export CARGO_TARGET_DIR=$root/target/bugbase/build CARGO_PROFILE_DEV_DEBUG=0
 mkdir -p "$copy"
 sync_sources() {
     git -C "$root" ls-files -z | (cd "$root" && xargs -0 -I{} sh -c '
