@@ -8,6 +8,7 @@
 //! Nothing here waits for time to pass: [`wait::until`] looks at a condition until a deadline, and
 //! an error ends with the last lines of the log of the process it is about.
 
+mod archive;
 mod books;
 mod broker;
 mod clock;
@@ -20,7 +21,9 @@ mod order;
 mod partners;
 mod process;
 mod program;
+mod proxy;
 mod requester;
+mod rest;
 mod scenario;
 mod streams;
 mod tap;
@@ -37,6 +40,7 @@ pub use order::Order;
 pub use partners::PartnerSim;
 pub use process::Process;
 pub use program::{Program, Programs};
+pub use proxy::{Direction, FaultProxy, Proxies};
 pub(crate) use requester::message_id;
 pub use requester::{Requester, StreamAck};
 pub use scenario::Scenario;

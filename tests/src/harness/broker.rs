@@ -37,7 +37,7 @@ impl Broker {
     pub(super) fn prepare(
         program: Program,
         scenario: &Scenario,
-        nats: &NatsServer,
+        (nats, url): (&NatsServer, String),
         partners_file: &Path,
         dir: &Path,
     ) -> Result<Self, HarnessError> {
@@ -45,12 +45,12 @@ impl Broker {
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, port.port()));
         let config = Config {
             nats: NatsConfig {
-                urls: vec![nats.url()],
+                urls: vec![url],
                 credentials_file: None,
                 monitoring_url: Some(nats.monitor_url()),
                 name: "broker".to_owned(),
             },
-            store: StoreConfig { dir: dir.join("store") },
+            store: StoreConfig { dir: store_dir(scenario, dir) },
             partners_file: partners_file.to_owned(),
             catalog_file: write_catalog(scenario, dir)?,
             payment_provider: provider(scenario),
@@ -173,6 +173,10 @@ impl Broker {
         Box::new(store).close().map_err(HarnessError::store(format!("closing {}", doing())))?;
         Ok(contents)
     }
+}
+
+fn store_dir(scenario: &Scenario, dir: &Path) -> PathBuf {
+    scenario.store_dir.clone().unwrap_or_else(|| dir.join("store"))
 }
 
 fn provider(scenario: &Scenario) -> ProviderId {

@@ -9,15 +9,19 @@ use schemas::stream::name;
 use schemas::{CustomerId, RequestId, json};
 use tempfile::TempDir;
 
+use super::archive::Archive;
 use super::{
-    Broker, HarnessError, PartnerSim, Programs, Requester, Scenario, StreamTail, SubLedger, Tap,
-    now, wait,
+    Broker, FaultProxy, HarnessError, PartnerSim, Programs, Proxies, Requester, Scenario,
+    StreamTail, SubLedger, Tap, now, wait,
 };
 use crate::auditor::{Disturbance, Trouble};
 use crate::nats_server::NatsServer;
 
 /// A server that vanished is noticed within three of these.
 const PING_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Most messages of one stream that a killed server may number anew: far more than it buffers.
+const RENUMBERED_MESSAGES_MAX: u64 = 5_000;
 
 /// nats-server, partners, broker and our own ears, on one directory. Dropping it ends them all.
 #[derive(Debug)]
@@ -30,6 +34,8 @@ pub struct Cluster {
     client: Client,
     ledger: SubLedger,
     notifications: StreamTail,
+    proxies: Option<Proxies>,
+    archive: Option<Archive>,
     disturbances: Vec<Disturbance>,
     down: Option<schemas::Timestamp>,
     home: Home,
@@ -82,20 +88,31 @@ impl Cluster {
         let tap = Tap::start(connect(&nats.url(), "test-tap").await?).await?;
         let dir = home.path();
         let sim = scenario.sim.clone();
-        let program = programs.partner_sim;
-        let mut partners = PartnerSim::prepare(program, sim, &nats.url(), client.clone(), dir)?;
+        let proxies =
+            if scenario.proxied { Some(Proxies::start(nats.port()).await?) } else { None };
+        let through = |proxy: fn(&Proxies) -> &FaultProxy| {
+            proxies.as_ref().map_or_else(|| nats.url(), |proxies| proxy(proxies).url())
+        };
+        let (program, url) = (programs.partner_sim, through(|proxies| &proxies.partners));
+        let mut partners = PartnerSim::prepare(program, sim, &url, client.clone(), dir)?;
+        if let Some(ledger) = &scenario.ledger {
+            partners.remember(ledger)?;
+        }
         if let Some(filter) = &scenario.log_filter {
             partners.process.set_env("RUST_LOG", filter);
         }
         partners.start().await?;
         let directory = partners.directory_file();
-        let broker = Broker::prepare(programs.broker, &scenario, &nats, directory, dir)?;
+        let server = (&nats, through(|proxies| &proxies.broker));
+        let broker = Broker::prepare(programs.broker, &scenario, server, directory, dir)?;
         Ok(Self {
             broker,
             partners,
             tap,
             notifications: StreamTail::new(&client, name::NOTIFICATIONS),
             nats,
+            proxies,
+            archive: None,
             client,
             ledger: SubLedger::default(),
             disturbances: Vec::new(),
@@ -122,6 +139,27 @@ impl Cluster {
 
     pub fn nats(&self) -> &NatsServer {
         &self.nats
+    }
+
+    /// What lies between the server and its clients, in a scenario that is `proxied`.
+    pub fn proxies(&self) -> Option<&Proxies> {
+        self.proxies.as_ref()
+    }
+
+    /// From now on the streams are read as they grow: what a long run purges is kept for the
+    /// auditor, and the tap need not remember it.
+    pub fn keep_streams(&mut self) {
+        self.tap.only_outside_streams();
+        self.archive = Some(Archive::start(&self.client));
+    }
+
+    pub(super) fn archive(&self) -> Option<&Archive> {
+        self.archive.as_ref()
+    }
+
+    /// Something was out of order from then until now.
+    pub fn disturbed(&mut self, what: &'static str, from: schemas::Timestamp) {
+        self.disturbances.push(Disturbance { what, from, until: now() });
     }
 
     /// Where files, logs and the store of the broker are.
@@ -184,8 +222,17 @@ impl Cluster {
             Ok(client.flush().await.is_ok().then_some(()))
         })
         .await?;
+        self.streams_may_be_shorter(RENUMBERED_MESSAGES_MAX).await;
         self.note_disturbance();
         Ok(())
+    }
+
+    /// The server may have lost the last so many messages of its streams: what comes in their
+    /// place is not overlooked.
+    pub async fn streams_may_be_shorter(&self, messages: u64) {
+        if let Some(archive) = &self.archive {
+            archive.go_back(messages).await;
+        }
     }
 
     /// The first notification of `request` that `wanted` accepts, waited for.

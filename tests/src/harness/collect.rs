@@ -1,18 +1,15 @@
-//! The end of a run: wait until nothing moves any more, stop the broker, gather the evidence.
+//! The end of a run: stop the broker, gather the evidence.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use async_nats::jetstream;
 use broker::store::{AuditRecord, CommitNumber, Listing, Meta, Reader, StoreError};
 use broker_core::receipt::Receipt;
 use broker_core::{Policy, PurchaseRequest};
-use partner_sim::{PartnerLedger, World};
-use schemas::purchase::{CheckoutStatus, Mode, PurchaseStatus, PurchaseView};
-use schemas::stream::{self, broker_consumers};
-use schemas::{CustomerId, Digest, RequestId};
+use partner_sim::World;
+use schemas::{Digest, RequestId, stream};
 
-use super::{Cluster, HarnessError, Requester, StreamTail, now, wait};
+use super::{Cluster, HarnessError, StreamTail, now};
 use crate::auditor::{Background, Evidence, Seen, liars, standing};
 
 /// Rows read from the store at a time.
@@ -68,34 +65,6 @@ pub fn read_store(reader: &dyn Reader) -> Result<StoreContents, StoreError> {
 }
 
 impl Cluster {
-    /// Waits until everything that was sent is dealt with: the broker's consumers have nothing
-    /// left, every request has ended or rests (one that watches must end), money and stock of
-    /// failed attempts are given back, and what the stores know has reached the broker.
-    ///
-    /// # Errors
-    /// When something still moves at the deadline; what, is in the message.
-    pub async fn settle(&mut self, deadline: Duration) -> Result<(), HarnessError> {
-        let mut last = "nothing was looked at yet".to_owned();
-        let (ledger, partners) = (self.ledger().clone(), &self.partners);
-        let (client, customers) = (self.client().clone(), ledger.requests());
-        let settled = wait::until("", deadline, async || {
-            last = match moving(&client, &customers, &ledger, partners).await {
-                Ok(None) => return Ok(Some(())),
-                Ok(Some(moving)) => moving,
-                // A server or broker that is just coming back answers later.
-                Err(error) => format!("{error:?}"),
-            };
-            Ok(None)
-        });
-        let settled = settled.await.map_err(|error| match error {
-            HarnessError::TimedOut { after, .. } => {
-                HarnessError::TimedOut { what: format!("everything is at rest ({last})"), after }
-            }
-            other => other,
-        });
-        self.explain(settled)
-    }
-
     /// Stops the broker if it runs and gathers what everybody wrote down.
     ///
     /// # Errors
@@ -165,6 +134,11 @@ impl Cluster {
 
     async fn messages(&self) -> Result<Vec<Seen>, HarnessError> {
         let mut messages = self.tap.heard_outside_streams();
+        if let Some(archive) = self.archive() {
+            messages.extend(archive.messages().await?);
+            messages.sort_by_key(|seen| seen.at);
+            return Ok(messages);
+        }
         for spec in stream::all() {
             let mut tail = StreamTail::new(self.client(), spec.name);
             tail.poll().await?;
@@ -176,74 +150,4 @@ impl Cluster {
         messages.sort_by_key(|seen| seen.at);
         Ok(messages)
     }
-}
-
-/// The first thing found that still moves, in words.
-async fn moving(
-    client: &async_nats::Client,
-    customers: &BTreeMap<RequestId, CustomerId>,
-    ledger: &super::SubLedger,
-    partners: &super::PartnerSim,
-) -> Result<Option<String>, HarnessError> {
-    for consumer in broker_consumers() {
-        if let Some(busy) = busy_consumer(client, consumer.stream, &consumer.durable).await? {
-            return Ok(Some(busy));
-        }
-    }
-    let mut views = Vec::new();
-    for (request, customer) in customers {
-        let requester = Requester::new(client.clone(), customer.clone(), ledger.clone());
-        // A request that was refused is not there, and that is its end.
-        let Some(view) = requester.get(*request).await? else { continue };
-        if !is_at_rest(&view) {
-            let status = view.status.label();
-            return Ok(Some(format!("request {request} is {status}, {:?}", view.checkout)));
-        }
-        views.push(view);
-    }
-    let orders = partners.partner_ledger().await?;
-    Ok(views.iter().find_map(|view| unheard(view, &orders)))
-}
-
-async fn busy_consumer(
-    client: &async_nats::Client,
-    stream: &str,
-    durable: &str,
-) -> Result<Option<String>, HarnessError> {
-    let jetstream = jetstream::new(client.clone());
-    let doing = || format!("asking for consumer {durable}");
-    let stream = jetstream.get_stream(stream).await.map_err(HarnessError::nats(doing()))?;
-    let info = stream.consumer_info(durable).await.map_err(HarnessError::nats(doing()))?;
-    let (pending, unacked) = (info.num_pending, info.num_ack_pending);
-    Ok((pending > 0 || unacked > 0)
-        .then(|| format!("{durable} has {pending} messages to read and {unacked} to ack")))
-}
-
-fn is_at_rest(view: &PurchaseView) -> bool {
-    let over = match view.status {
-        PurchaseStatus::Pending | PurchaseStatus::Searching | PurchaseStatus::Ordering => false,
-        PurchaseStatus::Quoted
-        | PurchaseStatus::OutOfStock
-        | PurchaseStatus::Ordered
-        | PurchaseStatus::Expired
-        | PurchaseStatus::Failed
-        | PurchaseStatus::Canceled => true,
-    };
-    let undone = view.checkout.as_ref().is_none_or(|checkout| {
-        matches!(checkout.status, CheckoutStatus::Completed | CheckoutStatus::Compensated)
-    });
-    // Who watches goes on searching until it has bought or its deadline comes.
-    let watching = view.mode == Mode::Watch
-        && matches!(view.status, PurchaseStatus::Quoted | PurchaseStatus::OutOfStock);
-    (over && undone && !watching) || view.incident
-}
-
-/// An order that its store took back and the broker still believes in: the news is on its way.
-fn unheard(view: &PurchaseView, ledger: &PartnerLedger) -> Option<String> {
-    let order_id = view.checkout.as_ref()?.order_id.as_ref()?;
-    let ordered = view.status == PurchaseStatus::Ordered && !view.incident;
-    let mut orders = ledger.orders_of(view.request_id);
-    let order = orders.find(|order| order.order_id() == Some(order_id))?;
-    let ends = ordered && !order.is_live(schemas::Timestamp::MAX);
-    ends.then(|| format!("{} takes back the order of request {}", order.partner, view.request_id))
 }

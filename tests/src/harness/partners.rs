@@ -20,6 +20,7 @@ pub struct PartnerSim {
     pub process: Process,
     config: SimConfig,
     directory_file: PathBuf,
+    ledger_file: PathBuf,
     client: Client,
 }
 
@@ -33,7 +34,8 @@ impl PartnerSim {
         dir: &Path,
     ) -> Result<Self, HarnessError> {
         nats_url.clone_into(&mut config.nats.url);
-        config.ledger_file = dir.join("partner-sim-ledger.jsonl");
+        let ledger_file = dir.join("partner-sim-ledger.jsonl");
+        config.ledger_file.clone_from(&ledger_file);
         let directory_file = dir.join("partners.toml");
         config.directory_file = Some(directory_file.clone());
         let text = config.to_toml().map_err(HarnessError::decode("the scenario's partners"))?;
@@ -41,7 +43,18 @@ impl PartnerSim {
         std::fs::write(&file, text).map_err(HarnessError::io("writing partner-sim.toml"))?;
         let arguments = ["serve", "--config", &file.to_string_lossy()].map(str::to_owned).to_vec();
         let process = Process::new("partner-sim", program, arguments, dir.join("partner-sim.log"));
-        Ok(Self { process, config, directory_file, client })
+        Ok(Self { process, config, directory_file, ledger_file, client })
+    }
+
+    /// Gives it the memory of another life, before its first start.
+    pub(super) fn remember(&self, ledger: &Path) -> Result<(), HarnessError> {
+        let copied = std::fs::copy(ledger, &self.ledger_file);
+        copied.map(drop).map_err(HarnessError::io(format!("copying {}", ledger.display())))
+    }
+
+    /// The file that it remembers by.
+    pub fn ledger_file(&self) -> &Path {
+        &self.ledger_file
     }
 
     /// Starts it and returns once it answers questions.

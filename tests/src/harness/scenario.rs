@@ -1,6 +1,8 @@
 //! What a test sets up, said in one expression: which stores there are, what is on their shelves
 //! and at which price, how the payment provider behaves, and with which numbers the broker runs.
 
+use std::path::PathBuf;
+
 use broker::config::{Limits, PolicyOverrides};
 use partner_sim::config::{PartnerGroup, PriceScript, SimConfig, StockScript};
 use partner_sim::payment::PaymentSettings;
@@ -24,6 +26,12 @@ pub struct Scenario {
     pub nats: NatsServerOptions,
     /// `CRASH_AT` of the broker's first start: `<name>:<n>`.
     pub crash_at: Option<String>,
+    /// Broker and partner-sim reach the server through a [`super::FaultProxy`] each.
+    pub proxied: bool,
+    /// The broker's store, if it is not to be beside everything else.
+    pub store_dir: Option<PathBuf>,
+    /// What the stores and the provider remember of an earlier life.
+    pub ledger: Option<PathBuf>,
     /// Log filter of broker and partner-sim, in the syntax of `RUST_LOG`; `info` if `None`.
     pub log_filter: Option<String>,
 }

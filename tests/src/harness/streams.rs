@@ -47,6 +47,16 @@ impl StreamTail {
         self.first > 1
     }
 
+    /// What was read since this was last called.
+    pub(super) fn take_seen(&mut self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen)
+    }
+
+    /// The last so many messages are read once more.
+    pub(super) fn go_back(&mut self, messages: u64) {
+        self.next = self.next.saturating_sub(messages).max(1);
+    }
+
     pub fn into_seen(self) -> Vec<Seen> {
         self.seen
     }

@@ -1,6 +1,7 @@
 //! An ear on the wire for what no stream keeps: live quotes, their answers, calls of the micro
 //! service. What streams keep is read from them at the end, where nothing can have been missed.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_nats::header::NATS_MESSAGE_ID;
@@ -20,6 +21,8 @@ const SUBJECTS: [&str; 5] = ["purchase.>", "partner.>", "payment.>", "notify.>",
 #[derive(Debug)]
 pub struct Tap {
     heard: Arc<Mutex<Vec<Seen>>>,
+    count: Arc<AtomicUsize>,
+    outside_only: Arc<AtomicBool>,
     listeners: Vec<JoinHandle<()>>,
 }
 
@@ -27,14 +30,30 @@ impl Tap {
     /// Starts listening; returns once the server knows of the subscriptions.
     pub(super) async fn start(client: Client) -> Result<Self, HarnessError> {
         let heard = Arc::new(Mutex::new(Vec::new()));
+        let (count, outside_only) = (Arc::default(), Arc::default());
         let mut listeners = Vec::new();
         for subject in SUBJECTS {
             let doing = format!("tapping {subject}");
             let messages = client.subscribe(subject).await.map_err(HarnessError::nats(doing))?;
-            listeners.push(tokio::spawn(listen(messages, Arc::clone(&heard))));
+            let ear = Ear {
+                heard: Arc::clone(&heard),
+                count: Arc::clone(&count),
+                outside_only: Arc::clone(&outside_only),
+            };
+            listeners.push(tokio::spawn(ear.listen(messages)));
         }
         client.flush().await.map_err(HarnessError::nats("starting the tap"))?;
-        Ok(Self { heard, listeners })
+        Ok(Self { heard, count, outside_only, listeners })
+    }
+
+    /// How many messages went by so far, kept or not.
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// From now on, what a stream keeps is counted and not kept here.
+    pub(super) fn only_outside_streams(&self) {
+        self.outside_only.store(true, Ordering::Relaxed);
     }
 
     /// Everything heard so far, stream or not, in the order in which it was heard.
@@ -76,17 +95,32 @@ impl Drop for Tap {
     }
 }
 
-async fn listen(mut messages: Subscriber, heard: Arc<Mutex<Vec<Seen>>>) {
-    while let Some(message) = messages.next().await {
-        let message_id = message.headers.as_ref().and_then(|headers| headers.get(NATS_MESSAGE_ID));
-        let seen = Seen {
-            message_id: message_id.map(|id| id.as_str().to_owned()),
-            subject: message.subject.to_string(),
-            body: message.payload.clone(),
-            at: now(),
-            stored: None,
-        };
-        heard.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+/// What one listening task writes to.
+struct Ear {
+    heard: Arc<Mutex<Vec<Seen>>>,
+    count: Arc<AtomicUsize>,
+    outside_only: Arc<AtomicBool>,
+}
+
+impl Ear {
+    async fn listen(self, mut messages: Subscriber) {
+        while let Some(message) = messages.next().await {
+            self.count.fetch_add(1, Ordering::Relaxed);
+            let outside_only = self.outside_only.load(Ordering::Relaxed);
+            if outside_only && of_subject(&message.subject).is_some() {
+                continue;
+            }
+            let headers = message.headers.as_ref();
+            let message_id = headers.and_then(|headers| headers.get(NATS_MESSAGE_ID));
+            let seen = Seen {
+                message_id: message_id.map(|id| id.as_str().to_owned()),
+                subject: message.subject.to_string(),
+                body: message.payload.clone(),
+                at: now(),
+                stored: None,
+            };
+            self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+        }
     }
 }
 
