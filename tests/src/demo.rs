@@ -12,7 +12,7 @@ mod kind;
 mod options;
 mod paint;
 mod promises;
-mod roles;
+pub(crate) mod roles;
 mod stage;
 mod story;
 mod table;

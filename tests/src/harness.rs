@@ -30,7 +30,7 @@ mod tap;
 pub mod wait;
 
 pub use books::book;
-pub use broker::Broker;
+pub use broker::{Broker, open_store};
 pub use clock::now;
 pub use cluster::Cluster;
 pub use collect::{StoreContents, read_store};

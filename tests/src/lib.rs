@@ -1,6 +1,7 @@
 //! The test harness of the Book Purchase Broker: real servers, real processes, an auditor.
 
 pub mod auditor;
+pub mod chaos;
 pub mod demo;
 pub mod fuzz;
 pub mod harness;

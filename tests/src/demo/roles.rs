@@ -1,4 +1,4 @@
-//! The parts that the demo plays in processes of their own.
+//! The parts that the demo, or a chaos run, plays in processes of their own.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,7 +10,7 @@ const BROKER: &str = "__broker";
 const PARTNER_SIM: &str = "__partner-sim";
 
 /// Plays the part that the first argument names; `None` if it names none.
-pub(super) fn play(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+pub(crate) fn play(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     let mut arguments = arguments.collect::<Vec<_>>().into_iter();
     let program = arguments.next()?;
     let part = arguments.next()?;
@@ -23,7 +23,7 @@ pub(super) fn play(arguments: impl Iterator<Item = OsString>) -> Option<ExitCode
 }
 
 /// This executable in its other parts.
-pub(super) fn programs() -> io::Result<Programs> {
+pub(crate) fn programs() -> io::Result<Programs> {
     let this = Program::new(std::env::current_exe()?);
     Ok(Programs { broker: this.clone().role(BROKER), partner_sim: this.role(PARTNER_SIM) })
 }

@@ -163,16 +163,22 @@ impl Broker {
     /// # Errors
     /// When the broker still has it open, or it refuses.
     pub fn open_store(&self) -> Result<StoreContents, HarnessError> {
-        let doing = || format!("{}", self.config.store.dir.display());
-        // Never used: a store that exists keeps the identity it was made with.
-        let options = FjallOptions::standard(Incarnation(1));
-        let store = FjallStore::open(&self.config.store.dir, &options)
-            .map_err(HarnessError::store(format!("opening {}", doing())))?;
-        let contents = read_store(store.reader().as_ref())
-            .map_err(HarnessError::store(format!("reading {}", doing())))?;
-        Box::new(store).close().map_err(HarnessError::store(format!("closing {}", doing())))?;
-        Ok(contents)
+        open_store(&self.config.store.dir)
     }
+}
+
+/// Opens a store as the next life of the broker would, reads all of it and closes it.
+///
+/// # Errors
+/// When a broker has it open, or it refuses.
+pub fn open_store(dir: &Path) -> Result<StoreContents, HarnessError> {
+    let doing = |what: &str| HarnessError::store(format!("{what} {}", dir.display()));
+    // Never used: a store that exists keeps the identity it was made with.
+    let options = FjallOptions::standard(Incarnation(1));
+    let store = FjallStore::open(dir, &options).map_err(doing("opening"))?;
+    let contents = read_store(store.reader().as_ref()).map_err(doing("reading"))?;
+    Box::new(store).close().map_err(doing("closing"))?;
+    Ok(contents)
 }
 
 fn store_dir(scenario: &Scenario, dir: &Path) -> PathBuf {
