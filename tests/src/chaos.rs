@@ -7,7 +7,7 @@
 //! [`crate::auditor`] reads what everybody wrote down.
 //!
 //! A fault that was not injected, on a machine that does not allow it or in a run with too few
-//! orders, is reported as not proven, never passed over. `docs/chaos.md` tells how each is made.
+//! orders, is reported as not proven, never passed over.
 
 mod disk;
 mod flip;

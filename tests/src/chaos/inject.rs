@@ -76,7 +76,9 @@ pub(super) async fn inject(rig: &mut Rig, kind: Kind) -> anyhow::Result<Injected
         Err(why) => return Ok(Injected::Not(why)),
     };
     rig.healthy().await?;
-    rig.cluster.disturbed(kind.name(), from);
+    for trouble in kind.troubles() {
+        rig.cluster.disturbed(*trouble, from);
+    }
     Ok(Injected::Done { ordered: rig.load.served().ordered() - ordered, said })
 }
 

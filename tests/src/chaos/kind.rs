@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::auditor::Trouble;
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal, $rows:literal;)*) => {
         /// One kind of fault.
@@ -86,6 +88,37 @@ kinds! {
     Upgrade = "upgrade", "71";
     /// One customer floods the broker; the others are served all the same.
     Flood = "flood", "55";
+}
+
+impl Kind {
+    /// What it makes unreliable while it lasts, beside processes that are not there: those tell
+    /// of it themselves.
+    pub(super) const fn troubles(self) -> &'static [Trouble] {
+        match self {
+            Self::KillBroker
+            | Self::CrashPoint
+            | Self::KillPartners
+            | Self::FlipStore
+            | Self::Upgrade
+            | Self::Flood => &[],
+            Self::KillServer | Self::PauseServer | Self::FullServer => &[Trouble::Server],
+            Self::FlipStream | Self::PowerServer => &[Trouble::Server, Trouble::StreamLoss],
+            Self::PauseBroker => &[Trouble::BrokerPaused],
+            Self::PausePartners => &[Trouble::Parties],
+            Self::HolePartners => &[Trouble::Network, Trouble::Parties],
+            Self::HoleUp
+            | Self::HoleDown
+            | Self::HoleBoth
+            | Self::Reset
+            | Self::HalfClose
+            | Self::Cut
+            | Self::Latency => &[Trouble::Network],
+            Self::FullBroker | Self::SyncError | Self::SlowSync | Self::PowerBroker => {
+                &[Trouble::Store]
+            }
+            Self::ClockAhead | Self::ClockBack => &[Trouble::Clock],
+        }
+    }
 }
 
 impl fmt::Display for Kind {

@@ -13,8 +13,7 @@ use crate::auditor::{Evidence, Verdict};
 
 /// With fewer ordered requests a run proves nothing about any fault.
 pub const ORDERED_MIN: usize = 1_000;
-/// The checks behind the two figures that nobody wants to see above zero.
-const LOST: &str = "nothing_lost";
+/// The check behind the figure that nobody wants to see above zero.
 const SECOND_ORDERS: &str = "at_most_one_live_order";
 
 /// One kind of fault in one run.
@@ -47,6 +46,8 @@ pub struct Report {
     pub waits: Option<Percentiles>,
     /// Commands that a damaged server lost and their customers sent again.
     pub sent_again: usize,
+    /// Acknowledged commands of which nothing is to be found.
+    pub lost: usize,
     pub verdict: Verdict,
 }
 
@@ -73,24 +74,18 @@ impl Report {
             .then(|| format!("only {} requests were ordered, not {ORDERED_MIN}", self.ordered))
     }
 
-    /// Acknowledged commands of which nothing is to be found.
-    pub fn lost(&self) -> usize {
-        self.found_by(LOST)
-    }
-
     /// Orders that stood beside another one of the same request.
     pub fn second_orders(&self) -> usize {
-        self.found_by(SECOND_ORDERS)
+        let found = self.verdict.violations();
+        found.filter(|violation| violation.check == SECOND_ORDERS).count()
     }
 
     /// Whether every promise was kept, and what was to be proven is.
     pub fn is_good(&self, options: &Options) -> bool {
         let mut required = Kind::ALL.iter().filter(|kind| options.requires(**kind));
-        self.verdict.is_clean() && required.all(|kind| self.not_proven(*kind).is_none())
-    }
-
-    fn found_by(&self, check: &str) -> usize {
-        self.verdict.violations().filter(|violation| violation.check == check).count()
+        self.verdict.is_clean()
+            && self.lost == 0
+            && required.all(|kind| self.not_proven(*kind).is_none())
     }
 }
 
@@ -112,7 +107,7 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "acknowledged but lost: {}, second orders: {}",
-            self.lost(),
+            self.lost,
             self.second_orders()
         )?;
         if self.sent_again > 0 {

@@ -13,7 +13,7 @@ use super::options::{Options, Script};
 use super::percentiles::Percentiles;
 use super::report::{Report, Tally};
 use super::rig::{Pace, Plan, Rig};
-use crate::auditor::audit;
+use crate::auditor::{Evidence, Trouble, audit};
 use crate::harness::Programs;
 
 /// Until everything is at rest. The last requests live for a minute; what killed processes held is
@@ -22,6 +22,8 @@ const SETTLED: Duration = Duration::from_secs(300);
 /// Kills of one round, beside one of everything else.
 const BROKER_KILLS: usize = 4;
 const SERVER_KILLS: usize = 2;
+/// The check behind the figure that nobody wants to see above zero.
+const NOTHING_LOST: &str = "nothing_lost";
 
 /// Runs chaos in `dir` and judges it.
 ///
@@ -154,6 +156,7 @@ async fn finish(
     let evidence = rig.cluster.collect().await.context("gathering the evidence")?;
     let auditing = Instant::now();
     let verdict = audit(&evidence);
+    let lost = lost(evidence.clone());
     let audited = auditing.elapsed();
     let waits = rig.load.served().waits(began, Instant::now());
     Ok(Report {
@@ -169,8 +172,16 @@ async fn finish(
         recoveries: Percentiles::of(std::mem::take(&mut rig.recoveries)),
         waits: Percentiles::of(waits),
         sent_again: rig.sent_again,
+        lost,
         verdict,
     })
+}
+
+/// Acknowledged creates of which nothing is to be found. A damaged server is no excuse here: what
+/// it lost, its customers sent again.
+fn lost(mut evidence: Evidence) -> usize {
+    evidence.disturbances.retain(|disturbance| disturbance.what != Trouble::StreamLoss);
+    audit(&evidence).violations().filter(|violation| violation.check == NOTHING_LOST).count()
 }
 
 fn log_tail(rig: &Rig) -> String {

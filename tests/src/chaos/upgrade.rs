@@ -90,11 +90,13 @@ fn is_watch(create: &CreatePurchase) -> bool {
 
 /// What the customer had sent in the frozen life.
 fn frozen_word(customer: &CustomerId, create: &CreatePurchase) -> Sent {
+    let at = now();
     Sent {
         customer: customer.clone(),
         command: Command::Create(Box::new(create.clone())),
         route: Route::Stream,
-        at: now(),
+        at,
+        answered: at,
         answer: Answer::Silent,
     }
 }

@@ -158,7 +158,7 @@ impl Cluster {
     }
 
     /// Something was out of order from then until now.
-    pub fn disturbed(&mut self, what: &'static str, from: schemas::Timestamp) {
+    pub fn disturbed(&mut self, what: Trouble, from: schemas::Timestamp) {
         self.disturbances.push(Disturbance { what, from, until: now() });
     }
 
