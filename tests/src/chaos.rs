@@ -16,6 +16,7 @@ mod kind;
 mod load;
 mod native;
 mod options;
+mod pass;
 mod percentiles;
 mod report;
 mod rig;

@@ -48,6 +48,8 @@ pub struct Report {
     pub sent_again: usize,
     /// Acknowledged commands of which nothing is to be found.
     pub lost: usize,
+    /// How often the broker gave up on a store that was too slow, unasked, and was started again.
+    pub ended_itself: u32,
     pub verdict: Verdict,
 }
 
@@ -113,6 +115,10 @@ impl fmt::Display for Report {
         if self.sent_again > 0 {
             let again = self.sent_again;
             writeln!(f, "lost by a damaged server and sent again by their customers: {again}")?;
+        }
+        if self.ended_itself > 0 {
+            let times = self.ended_itself;
+            writeln!(f, "ended by the broker itself because its store was too slow: {times}")?;
         }
         if let Some(times) = self.recoveries {
             writeln!(f, "from the start of a broker that died to its readiness: {times}")?;

@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng};
 use super::disk::Disk;
 use super::load::Load;
 use super::native::Native;
+use super::pass::pass;
 use super::world;
 use crate::harness::{Cluster, FaultProxy, Programs, Proxies, wait};
 
@@ -17,6 +18,11 @@ use crate::harness::{Cluster, FaultProxy, Programs, Proxies, wait};
 const MESSAGES_BEFORE_MAX: usize = 150;
 /// With nothing on the wire at all, a fault comes all the same.
 const QUIET_MAX: Duration = Duration::from_secs(5);
+
+/// What the broker says when it ends because of its store.
+const ENDED_BY_STORE: &str = "the store ends the broker";
+/// So often in a row is an accident.
+const ENDS_ITSELF_MAX: u32 = 3;
 
 /// How long things stay broken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +49,8 @@ pub(super) struct Rig {
     pub(super) sent_again: usize,
     /// Named crash points that were reached so far.
     pub(super) crashed: usize,
+    /// How often the broker gave up on a store that did not answer, and was started again.
+    pub(super) ended_itself: u32,
 }
 
 /// Disks of their own, or why there are none.
@@ -97,6 +105,7 @@ impl Rig {
             recoveries: Vec::new(),
             sent_again: 0,
             crashed: 0,
+            ended_itself: 0,
         })
     }
 
@@ -132,7 +141,7 @@ impl Rig {
     /// Leaves things broken for a while.
     pub(super) async fn hold(&mut self) {
         let window = self.window();
-        tokio::time::sleep(window).await;
+        pass(window).await;
     }
 
     /// Starts the broker, which is not running, and notes how long it took to be ready.
@@ -150,7 +159,23 @@ impl Rig {
         if !self.cluster.partners.process.is_running() {
             self.cluster.partners.start().await.context("the stores open again")?;
         }
-        self.cluster.broker.wait_until_ready().await.context("the broker is well again")
+        self.back_on_its_feet().await
+    }
+
+    /// A broker whose store does not write any more ends itself, and whoever runs it starts it
+    /// again: one that stood still in the middle of a commit, or a disk that others keep busy.
+    async fn back_on_its_feet(&mut self) -> anyhow::Result<()> {
+        for _ in 0..ENDS_ITSELF_MAX {
+            let ready = self.cluster.broker.wait_until_ready().await;
+            let by_itself = self.cluster.broker.process.log_tail().contains(ENDED_BY_STORE);
+            if ready.is_ok() || !by_itself || self.cluster.broker.process.is_running() {
+                return ready.context("the broker is well again");
+            }
+            println!("           the broker ended itself: its store was too slow");
+            self.ended_itself += 1;
+            self.revive_broker().await?;
+        }
+        Ok(())
     }
 
     /// A directory of its own for a side show.

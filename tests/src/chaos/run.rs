@@ -173,6 +173,7 @@ async fn finish(
         waits: Percentiles::of(waits),
         sent_again: rig.sent_again,
         lost,
+        ended_itself: rig.ended_itself,
         verdict,
     })
 }

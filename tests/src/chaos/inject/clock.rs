@@ -10,6 +10,7 @@ use anyhow::ensure;
 use rand::RngExt;
 
 use super::Done;
+use crate::chaos::pass::pass;
 use crate::chaos::rig::{Rig, replace};
 use crate::harness::wait;
 
@@ -47,7 +48,7 @@ async fn jump(rig: &mut Rig, sign: char) -> Done {
     rig.hold().await;
     replace(&file, "+0")?;
     // A clock that was ahead stands still in the broker until time has caught up with it.
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    pass(Duration::from_secs(seconds)).await;
     rig.cluster.broker.kill_9()?;
     restore(rig, before);
     rig.revive_broker().await?;

@@ -11,6 +11,7 @@ use schemas::{CommandId, RequestId};
 
 use super::Served;
 use crate::auditor::Command;
+use crate::chaos::pass::pass;
 use crate::chaos::world::{PRICE, affordable, sold_out, too_dear};
 use crate::harness::{Order, Requester};
 
@@ -127,7 +128,7 @@ impl Ask {
 
     async fn hesitate(&mut self) {
         let ms = self.dice.random_range(0..SECOND_THOUGHT_MS_MAX);
-        tokio::time::sleep(Duration::from_millis(ms)).await;
+        pass(Duration::from_millis(ms)).await;
     }
 }
 

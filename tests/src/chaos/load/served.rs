@@ -30,11 +30,11 @@ impl Served {
 
     pub(super) fn told(&self, notice: &Notification) {
         let mut book = self.book();
+        // Copies after a restart are nothing new.
+        let Some(asked) = book.waiting.remove(&notice.request_id) else { return };
+        book.waits.push((asked, asked.elapsed()));
         if notice.outcome == NotificationOutcome::Ordered && notice.number == 0 {
             book.ordered += 1;
-        }
-        if let Some(asked) = book.waiting.remove(&notice.request_id) {
-            book.waits.push((asked, asked.elapsed()));
         }
     }
 
