@@ -49,12 +49,17 @@ e2e *args:
 mutants shard="0/1":
     tests/mutants.sh {{ shard }}
 
+# Plants twelve bugs, one at a time; the simulator, not told which, must find each.
+bugbase seeds="20000":
+    tests/bugbase/run.sh {{ seeds }}
+
 # The speed figures, each beside a calibration of the machine it ran on.
 bench:
     cargo bench -p broker-core --bench engine
     cargo bench -p broker --bench store
     cargo run --release -p loadtest -- closed-loop
     cargo run --release -p loadtest -- latency
+    cargo run --release -p loadtest -- recovery
 
 # Rewrites the golden files from what the code does now; review the diff before committing it.
 golden-accept:
