@@ -177,7 +177,7 @@ impl Node {
             }
         }
         self.egress_turn(scene)?;
-        self.sleep(scene);
+        self.arrange_wake(scene);
         Ok(())
     }
 
@@ -268,7 +268,7 @@ impl Node {
     }
 
     /// Arranges to be called when the next thing is due.
-    fn sleep(&mut self, scene: &mut Scene) {
+    fn arrange_wake(&mut self, scene: &mut Scene) {
         let now = self.clock.now();
         // A clock that was set back stands still until the hands have caught up with it.
         let stands_ms = now.since(scene.wall().max(self.steady(scene)));

@@ -7,7 +7,7 @@ use tests::sim::script::Case;
 use tests::sim::{regressions, report};
 
 /// Seeds that every run of the suite tries.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 400;
 /// Seeds that are run twice.
 const TWICE: u64 = 50;
 const JOBS: usize = 2;
@@ -51,7 +51,7 @@ fn every_regression_stays_fixed() {
     }
 }
 
-/// The simulator with a mistaken judge: that two requests are bought counts as a broken promise.
+/// The simulator with a mistake: an order at a certain price counts as a broken promise.
 fn mistaken(case: &Case) -> Probe {
     let mut probe = SIMULATOR.run(case);
     let ordered = probe.coverage.count(tests::sim::coverage::Group::Outcome, "ordered");

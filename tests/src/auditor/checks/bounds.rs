@@ -73,7 +73,7 @@ fn copies(request: RequestId, case: &Case<'_>, policy: &Policy, findings: &mut F
             Kind::AskProvider => usize::from(policy.authorize_asks) + 1,
             Kind::Capture => 1 + rungs(&[policy.capture_timeout], took),
             // Money in another state than it was thought to be is given back in another way.
-            Kind::Release | Kind::GiveBack => rungs(policy.undo_ladder, took) + ASKED_BESIDES_MAX,
+            Kind::Release | Kind::GiveBack => UNDOS_MAX * rungs(policy.undo_ladder, took),
         };
         findings.demand(times <= allowed, request, || {
             format!("{times} × {kind:?} for attempt {attempt} within {took:?}, allowed {allowed}")

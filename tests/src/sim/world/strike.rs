@@ -225,7 +225,8 @@ impl World {
                 self.pause(id);
             }
             self.start_after(DurationMs(1));
-            let lasts = self.scene.luck.within(Fault::Deposed, DEPOSED_MS.0, DEPOSED_MS.1);
+            // Each takes messages that the other waits for.
+            let lasts = self.lasting(Fault::Deposed, DEPOSED_MS, Trouble::BrokerPaused);
             self.scene.after(lasts, Item::Exit(id));
         }
     }
