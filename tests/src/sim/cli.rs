@@ -15,7 +15,7 @@ use super::report;
 use super::script::Case;
 
 /// Fewer runs than this cannot reach everything, so a hunt is not blamed for it.
-const RUNS_FOR_COVERAGE: u64 = 20_000;
+pub const RUNS_FOR_COVERAGE: u64 = 20_000;
 /// Seeds of hunts by time lie this far apart, so that no two hunts run the same ones.
 const SEEDS_PER_SECOND: u64 = 100_000;
 

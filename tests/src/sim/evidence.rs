@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use schemas::Digest;
 use schemas::purchase::PurchaseStatus;
 
 use super::node::Setup;
 use super::world::World;
 use crate::auditor::{Answer, Background, Evidence, Route, Seen, Sent, liars, standing};
-use crate::harness::{message_id, read_store};
+use crate::harness::{StoreContents, message_id, read_store};
 
 /// Gathers the evidence; nothing is left of the world but counters.
 pub fn collect(world: &mut World) -> Evidence {
@@ -16,13 +17,14 @@ pub fn collect(world: &mut World) -> Evidence {
         world.scene.luck.coverage.note_end(head);
     }
     world.scene.luck.coverage.note_parties(&world.parties.world);
+    let readings = readings(world, &store);
     let Setup { policy, .. } = world.setup.clone();
     let ledgers = &world.parties.world;
     let background = Background {
         standing: standing(ledgers, &store.heads, &policy),
         liars: liars(ledgers).collect(),
         meta: world.scene.reader.meta().ok(),
-        readings: Vec::new(),
+        readings,
         virtual_time: true,
         store_only: false,
     };
@@ -40,6 +42,19 @@ pub fn collect(world: &mut World) -> Evidence {
         background,
         at: world.scene.now,
     }
+}
+
+/// Reading a store whole is slow; only runs with so few requests do it twice.
+const READ_TWICE_REQUESTS_MAX: usize = 3;
+
+/// What the store held at rest, and what it holds after its process was killed.
+fn readings(world: &mut World, store: &StoreContents) -> Vec<Digest> {
+    if store.heads.len() > READ_TWICE_REQUESTS_MAX {
+        return Vec::new();
+    }
+    world.scene.store.crash();
+    let again = read_store(world.scene.reader.as_ref()).expect("the twin can always be read");
+    vec![store.digest(), again.digest()]
 }
 
 /// A server that lost what it had acknowledged, before anybody read it, acknowledged nothing.
