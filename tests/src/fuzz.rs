@@ -18,7 +18,14 @@ mod wire_messages;
 pub struct Target {
     pub name: &'static str,
     /// Panics if a promise about reading is broken.
-    pub run: fn(&[u8]),
+    pub run: fn(&[u8]) -> Reading,
+}
+
+/// What became of an input. A target that understands nothing tests nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    Understood,
+    Refused,
 }
 
 /// All of them.
@@ -34,12 +41,18 @@ pub const TARGETS: [Target; 5] = [
 ///
 /// # Panics
 /// No target has this name, or it found a bug.
-pub fn run(name: &str, bytes: &[u8]) {
+pub fn run(name: &str, bytes: &[u8]) -> Reading {
     let target = TARGETS.iter().find(|target| target.name == name);
-    (target.expect("a fuzz target of this name").run)(bytes);
+    (target.expect("a fuzz target of this name").run)(bytes)
 }
 
-/// The first line, and what follows it; nothing if either is no text.
+impl From<Option<()>> for Reading {
+    fn from(understood: Option<()>) -> Self {
+        understood.map_or(Self::Refused, |()| Self::Understood)
+    }
+}
+
+/// The first line, and what follows it; nothing if there is none or it is no text.
 fn first_line(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let end = bytes.iter().position(|byte| *byte == b'\n')?;
     Some((std::str::from_utf8(&bytes[..end]).ok()?, &bytes[end + 1..]))

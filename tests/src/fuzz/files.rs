@@ -10,60 +10,65 @@ use schemas::catalog::Catalog;
 use schemas::directory::Directory;
 use schemas::item::ItemIdentifier;
 
-use super::first_line;
+use super::{Reading, first_line};
 
-pub(super) fn run(bytes: &[u8]) {
-    let Some((kind, text)) = first_line(bytes) else { return };
-    let Ok(text) = std::str::from_utf8(text) else { return };
+pub(super) fn run(bytes: &[u8]) -> Reading {
+    read(bytes).into()
+}
+
+fn read(bytes: &[u8]) -> Option<()> {
+    let (kind, text) = first_line(bytes)?;
+    let text = std::str::from_utf8(text).ok()?;
     match kind {
         "broker" => broker(text),
         "partners" => partners(text),
         "partner_sim" => partner_sim(text),
         "catalog" => catalog(text),
-        _ => {}
+        _ => None,
     }
 }
 
-fn broker(text: &str) {
+fn broker(text: &str) -> Option<()> {
     let base = Path::new("/etc/broker");
-    let Ok(config) = Config::parse(text, base) else { return };
+    let config = Config::parse(text, base).ok()?;
     let shown = config.to_display();
     let whole = toml::to_string(&config).expect("what was read can be written");
     let again = Config::parse(&whole, base);
     let again = again.unwrap_or_else(|error| panic!("written, then refused: {error}\n{whole}"));
     assert_eq!(again.to_display(), shown);
+    Some(())
 }
 
-fn partners(text: &str) {
-    let Ok(directory) = toml::from_str::<Directory>(text) else { return };
+fn partners(text: &str) -> Option<()> {
+    let directory = toml::from_str::<Directory>(text).ok()?;
     let version = directory.version();
     let written = toml::to_string(&directory).expect("what was read can be written");
     let again = toml::from_str::<Directory>(&written);
     let again = again.unwrap_or_else(|error| panic!("written, then refused: {error}\n{written}"));
     assert_eq!(again, directory);
     assert_eq!(again.version(), version);
-    if directory.validate().is_err() {
-        return;
-    }
+    directory.validate().ok()?;
     let ids: Vec<_> = directory.partners.iter().map(|entry| entry.id.clone()).collect();
     let partners = Partners::new(directory.partners.into_iter().map(profile).collect(), version);
     for id in ids {
         let index = partners.index_of(&id).expect("every partner of the file is found");
         assert_eq!(partners.at(index).id, id);
     }
+    Some(())
 }
 
-fn partner_sim(text: &str) {
+fn partner_sim(text: &str) -> Option<()> {
     let file = Path::new("/etc/sim/partner-sim.toml");
-    let Ok(config) = SimConfig::parse(text, file) else { return };
+    let config = SimConfig::parse(text, file).ok()?;
     let written = config.to_toml().expect("what was read can be written");
     let again = SimConfig::parse(&written, file);
     let again = again.unwrap_or_else(|error| panic!("written, then refused: {error}\n{written}"));
     assert_eq!(again, config);
+    Some(())
 }
 
-fn catalog(text: &str) {
-    let Ok(catalog) = Catalog::parse(text) else { return };
+fn catalog(text: &str) -> Option<()> {
+    let catalog = Catalog::parse(text).ok()?;
     for line in text.lines() {
         let entry = serde_json::from_str::<schemas::catalog::CatalogEntry>(line);
         let Ok(entry) = entry else { continue };
@@ -72,4 +77,5 @@ fn catalog(text: &str) {
         let by_number = ItemIdentifier::Isbn(text.expect("thirteen digits"));
         assert_eq!(catalog.resolve(&by_number).ok(), Some(entry.isbn13));
     }
+    Some(())
 }

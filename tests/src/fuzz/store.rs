@@ -26,6 +26,8 @@ use schemas::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::Reading;
+
 const AT: Timestamp = Timestamp::from_unix_ms(1_763_640_000_000);
 
 /// Snapshots in the outbox leave the submission out; any one will do.
@@ -58,8 +60,12 @@ fn request_id() -> RequestId {
     RequestId::from_parts(AT.as_unix_ms(), 1 << 48)
 }
 
-pub(super) fn run(bytes: &[u8]) {
-    let Some((kind, payload)) = bytes.split_first() else { return };
+pub(super) fn run(bytes: &[u8]) -> Reading {
+    read(bytes).into()
+}
+
+fn read(bytes: &[u8]) -> Option<()> {
+    let (kind, payload) = bytes.split_first()?;
     match kind {
         b'h' => head(payload),
         b's' => submission(payload),
@@ -71,7 +77,7 @@ pub(super) fn run(bytes: &[u8]) {
         b't' => tail(payload),
         b'm' => mark(payload),
         b'v' => sealed(payload),
-        _ => {}
+        _ => None,
     }
 }
 
@@ -81,12 +87,13 @@ fn same<T: PartialEq + Debug>(again: Result<T, DiskError>, read: &T) {
     assert_eq!(again.as_ref(), Ok(read), "written and read again");
 }
 
-fn head(payload: &[u8]) {
-    let Ok(disk) = decode::<DiskHead<'_>>("head", payload) else { return };
+fn head(payload: &[u8]) -> Option<()> {
+    let disk = decode::<DiskHead<'_>>("head", payload).ok()?;
     let version = disk.version();
-    let Ok(request) = disk.into_domain(Arc::clone(&SUBMISSION)) else { return };
+    let request = disk.into_domain(Arc::clone(&SUBMISSION)).ok()?;
     assert_eq!(request.version, version);
     head_comes_back(&request);
+    Some(())
 }
 
 pub(super) fn head_comes_back(request: &PurchaseRequest) {
@@ -95,10 +102,11 @@ pub(super) fn head_comes_back(request: &PurchaseRequest) {
     same(disk.and_then(|disk| disk.into_domain(Arc::clone(&request.submission))), request);
 }
 
-fn submission(payload: &[u8]) {
-    let Ok(disk) = decode::<DiskSubmission<'_>>("submission", payload) else { return };
-    let Ok(submission) = disk.into_domain(request_id()) else { return };
+fn submission(payload: &[u8]) -> Option<()> {
+    let disk = decode::<DiskSubmission<'_>>("submission", payload).ok()?;
+    let submission = disk.into_domain(request_id()).ok()?;
     submission_comes_back(&submission);
+    Some(())
 }
 
 pub(super) fn submission_comes_back(submission: &Submission) {
@@ -107,12 +115,13 @@ pub(super) fn submission_comes_back(submission: &Submission) {
     same(disk.and_then(|disk| disk.into_domain(submission.id)), submission);
 }
 
-fn receipt(payload: &[u8]) {
-    let Ok(disk) = decode::<DiskReceipt<'_>>("receipt", payload) else { return };
-    let Ok(receipt) = Receipt::try_from(disk) else { return };
+fn receipt(payload: &[u8]) -> Option<()> {
+    let disk = decode::<DiskReceipt<'_>>("receipt", payload).ok()?;
+    let receipt = Receipt::try_from(disk).ok()?;
     assert!(receipt.coverage_permille() <= 1000 || receipt.answered > receipt.asked);
     let written = encode(&DiskReceipt::from(&receipt));
     same(decode::<DiskReceipt<'_>>("receipt", &written).and_then(Receipt::try_from), &receipt);
+    Some(())
 }
 
 pub(super) fn quote_comes_back(quote: &Quote) {
@@ -120,18 +129,20 @@ pub(super) fn quote_comes_back(quote: &Quote) {
     same(decode::<DiskQuote<'_>>("quote", &written).and_then(Quote::try_from), quote);
 }
 
-fn command(payload: &[u8]) {
-    let Ok(disk) = decode::<DiskCommand<'_>>("command", payload) else { return };
-    let Ok(command) = CommandRecord::try_from(disk) else { return };
+fn command(payload: &[u8]) -> Option<()> {
+    let disk = decode::<DiskCommand<'_>>("command", payload).ok()?;
+    let command = CommandRecord::try_from(disk).ok()?;
     let written = encode(&DiskCommand::from(&command));
     let again = decode::<DiskCommand<'_>>("command", &written);
     same(again.and_then(CommandRecord::try_from), &command);
+    Some(())
 }
 
-fn audit_record(payload: &[u8]) {
-    let Ok(record) = audit::read_record(CommitNumber(7), payload) else { return };
+fn audit_record(payload: &[u8]) -> Option<()> {
+    let record = audit::read_record(CommitNumber(7), payload).ok()?;
     let written = audit::record(record.hash, &audit::body_of(&record));
     same(audit::read_record(CommitNumber(7), &written), &record);
+    Some(())
 }
 
 /// Rows of the audit log are read back as they were written.
@@ -142,9 +153,9 @@ pub(super) fn audit_comes_back(request: RequestId, rows: Vec<AuditRow>) {
     same(body, &broker::store::AuditBody::Request { request, rows });
 }
 
-fn outbox_record(payload: &[u8]) {
+fn outbox_record(payload: &[u8]) -> Option<()> {
     let submission = |_| Ok::<_, DiskError>(Arc::clone(&SUBMISSION));
-    let Ok(read) = outbox::read_record(payload, submission) else { return };
+    let read = outbox::read_record(payload, submission).ok()?;
     let (at, rows) = &read;
     let effects: Option<Vec<_>> = rows
         .iter()
@@ -158,41 +169,45 @@ fn outbox_record(payload: &[u8]) {
         (Some(effects), Some(Outgoing::Effect(first))) => {
             outbox::effects_record(first.request, *at, &effects)
         }
-        (_, None) | (None, _) => return,
+        (_, None) | (None, _) => return Some(()),
     };
     same(outbox::read_record(&written, submission), &read);
+    Some(())
 }
 
-fn plain<T>(payload: &[u8])
+fn plain<T>(payload: &[u8]) -> Option<()>
 where
     T: for<'a> Deserialize<'a> + Serialize + PartialEq + Debug,
 {
-    let Ok(read) = decode::<T>("row", payload) else { return };
+    let read = decode::<T>("row", payload).ok()?;
     same(decode::<T>("row", &encode(&read)), &read);
+    Some(())
 }
 
-fn tail(payload: &[u8]) {
-    let Ok(disk) = decode::<DiskTail>("tail", payload) else { return };
-    let Ok(tail) = Tail::try_from(disk) else { return };
+fn tail(payload: &[u8]) -> Option<()> {
+    let disk = decode::<DiskTail>("tail", payload).ok()?;
+    let tail = Tail::try_from(disk).ok()?;
     let written = encode(&DiskTail::from(&tail));
     same(decode::<DiskTail>("tail", &written).and_then(Tail::try_from), &tail);
+    Some(())
 }
 
-fn mark(payload: &[u8]) {
-    let Ok(disk) = decode::<DiskMark<'_>>("mark", payload) else { return };
+fn mark(payload: &[u8]) -> Option<()> {
+    let disk = decode::<DiskMark<'_>>("mark", payload).ok()?;
     let mark = disk.into_domain("STREAM");
     let written = encode(&DiskMark::from(&mark));
     let again = decode::<DiskMark<'_>>("mark", &written);
     same(again.map(|disk| disk.into_domain("STREAM")), &mark);
+    Some(())
 }
 
 /// A length, a key of that many bytes, and the value stored under it.
-fn sealed(payload: &[u8]) {
-    let Some((length, rest)) = payload.split_first() else { return };
+fn sealed(payload: &[u8]) -> Option<()> {
+    let (length, rest) = payload.split_first()?;
     let (key, value) = rest.split_at(usize::from(*length).min(rest.len()));
-    if let Ok(opened) = seal::open(key, value) {
-        assert_eq!(seal::seal(key, opened), value, "one payload has one sealed form");
-    }
     let written = seal::seal(key, value);
     assert_eq!(seal::open(key, &written).as_ref(), Ok(&value), "a sealed value opens");
+    let opened = seal::open(key, value).ok()?;
+    assert_eq!(seal::seal(key, opened), value, "one payload has one sealed form");
+    Some(())
 }

@@ -17,12 +17,13 @@ use schemas::catalog::Catalog;
 use schemas::subject;
 use schemas::{Digest, PartnerId, ProviderId, RequestId, Timestamp};
 
-use super::{first_line, store};
+use super::{Reading, first_line, store};
 
-/// The instant at which every message arrives: that of the golden messages.
-const NOW_MS: u64 = 1_763_640_000_000;
+/// The instant at which every message arrives: 2026-11-20T12:00:00Z, as in the golden messages.
+const NOW_MS: u64 = 1_795_176_000_000;
 
-const CATALOG: &str = r#"{"isbn13":"9780306406157","title":"A Book","authors":["Ann"],"other_ids":["olid:1"]}
+const CATALOG: &str = r#"{"isbn13":"9780306406157","title":"A Book","authors":["Ann"],"other_ids":["oclc:1234"]}
+{"isbn13":"9780838577011","title":"Principles of Neural Science"}
 {"isbn13":"9781861972712","title":"Two Books"}
 {"isbn13":"9780136083252","title":"Two Books"}"#;
 
@@ -48,12 +49,15 @@ static DECODER: LazyLock<Decoder> = LazyLock::new(|| {
     }
 });
 
-pub(super) fn run(bytes: &[u8]) {
-    let Some((subject, body)) = first_line(bytes) else { return };
+pub(super) fn run(bytes: &[u8]) -> Reading {
+    read(bytes).into()
+}
+
+fn read(bytes: &[u8]) -> Option<()> {
+    let (subject, body) = first_line(bytes)?;
     subjects_come_back(subject);
-    let Ok(decoded) = DECODER.decode(subject, body) else { return };
-    match decoded {
-        Decoded::Create(submission) => is_created(*submission),
+    match DECODER.decode(subject, body).ok()? {
+        Decoded::Create(submission) => return is_created(*submission),
         Decoded::Change { change, .. } => {
             is_recorded(change.request, change.event);
         }
@@ -67,6 +71,7 @@ pub(super) fn run(bytes: &[u8]) {
             are_comparable(&quotes.collect::<Vec<_>>());
         }
     }
+    Some(())
 }
 
 /// A subject that is understood is the one that would be built from what was understood.
@@ -92,13 +97,13 @@ fn subjects_come_back(text: &str) {
     }
 }
 
-fn is_created(submission: Submission) {
+fn is_created(submission: Submission) -> Option<()> {
     store::submission_comes_back(&submission);
     let policy = Policy::standard(DECODER.partners.clone());
     let now = Timestamp::from_unix_ms(NOW_MS);
-    if let Ok(created) = transition::create(submission, now, &policy) {
-        store::head_comes_back(&created.next);
-    }
+    let created = transition::create(submission, now, &policy).ok()?;
+    store::head_comes_back(&created.next);
+    Some(())
 }
 
 fn is_recorded(request: RequestId, event: Event) {

@@ -9,26 +9,25 @@ use schemas::event::EventHeaders;
 use schemas::generate::message::{self, Message};
 use schemas::json;
 
-use super::first_line;
+use super::{Reading, first_line};
 
 static MESSAGES: LazyLock<BTreeMap<&'static str, Message>> =
     LazyLock::new(|| message::all().into_iter().map(|message| (message.name, message)).collect());
 
-pub(super) fn run(bytes: &[u8]) {
-    let Some((name, body)) = first_line(bytes) else { return };
-    if name == "headers" {
-        headers(body);
-    } else if let Some(message) = MESSAGES.get(name) {
-        recode(message, body);
-    }
+pub(super) fn run(bytes: &[u8]) -> Reading {
+    read(bytes).into()
 }
 
-fn recode(message: &Message, body: &[u8]) {
+fn read(bytes: &[u8]) -> Option<()> {
+    let (name, body) = first_line(bytes)?;
+    if name == "headers" { headers(body) } else { recode(MESSAGES.get(name)?, body) }
+}
+
+fn recode(message: &Message, body: &[u8]) -> Option<()> {
     let refused = json::refuse_card_numbers(body).is_err();
-    let Ok(printed) = message.recode(body) else { return };
-    if printed.len() > json::PARTNER_MESSAGE_BYTES_MAX {
-        return;
-    }
+    // Printed with spaces it may be longer than a message may be.
+    let printed = message.recode(body).ok()?;
+    (printed.len() <= json::PARTNER_MESSAGE_BYTES_MAX).then_some(())?;
     let again = message.recode(printed.as_bytes());
     let again = again.unwrap_or_else(|error| panic!("printed, then refused: {error}\n{printed}"));
     assert_eq!(again, printed, "printed twice, differently");
@@ -36,6 +35,7 @@ fn recode(message: &Message, body: &[u8]) {
         // Only what this product writes itself passes with one; its readers do not look for them.
         assert!(WRITTEN_BY_US.contains(&message.name), "{} with a card number", message.name);
     }
+    Some(())
 }
 
 /// Read back by auditors and operators, never taken from a customer.
@@ -49,12 +49,13 @@ const WRITTEN_BY_US: [&str; 7] = [
     "partner_directory",
 ];
 
-fn headers(text: &[u8]) {
-    let Ok(text) = std::str::from_utf8(text) else { return };
+fn headers(text: &[u8]) -> Option<()> {
+    let text = std::str::from_utf8(text).ok()?;
     let pairs: Vec<(&str, &str)> = text.lines().filter_map(|line| line.split_once(": ")).collect();
-    let Ok(read) = EventHeaders::from_pairs(pairs.iter().copied()) else { return };
+    let read = EventHeaders::from_pairs(pairs.iter().copied()).ok()?;
     let written = read.to_pairs();
     let written = written.iter().map(|(name, value)| (*name, value.as_str()));
     let again = EventHeaders::from_pairs(written);
     assert_eq!(again.as_ref(), Ok(&read), "written headers read differently");
+    Some(())
 }

@@ -12,7 +12,7 @@ use super::setting::Setting;
 use super::state::State;
 
 /// More states than this, unless a deeper look was asked for, are no small configuration any more.
-const STATES_MAX: usize = 6_000_000;
+const STATES_MAX: usize = 4_000_000;
 /// Every trouble of every configuration so many times more: for long looks, not for every day.
 const DEEPER: &str = "MODEL_DEEPER";
 
@@ -50,7 +50,8 @@ pub(crate) fn breaks(setting: Setting) -> Vec<&'static str> {
     let started = Instant::now();
     let name = setting.name;
     let market = Market::new(Setting { reaches: Vec::new(), ..setting });
-    let checked = market.checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    let checker = market.checker().target_state_count(STATES_MAX);
+    let checked = checker.finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     let mut broken: Vec<&'static str> = Vec::new();
     let mut steps = 0;
     for (promise, path) in checked.discoveries() {
