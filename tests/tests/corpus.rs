@@ -1,5 +1,7 @@
 //! The committed corpus of every fuzz target, replayed: what a fuzzer once found stays found.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test fail like the test itself")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
