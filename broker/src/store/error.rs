@@ -34,6 +34,14 @@ pub enum StoreError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A file of the engine is not what was written.
+    #[error("{doing} the store at {path}: a file is damaged; see runbook \"{}\"", runbook::DAMAGED)]
+    DamagedFile {
+        doing: &'static str,
+        path: PathBuf,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The value is there but is not what was written.
     #[error(
         "damaged value in {keyspace} under key {key}: {why}; see runbook \"{}\"",

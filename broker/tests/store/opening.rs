@@ -160,6 +160,27 @@ fn a_flipped_bit_in_a_head_is_named_when_it_is_read() {
 }
 
 #[test]
+fn a_flipped_bit_in_a_table_is_refused_and_the_runbook_named() {
+    let dir = closed(3);
+    let keyspaces = dir.path().join("db").join("keyspaces");
+    let mut tables: Vec<_> = std::fs::read_dir(keyspaces)
+        .unwrap()
+        .filter_map(|keyspace| std::fs::read_dir(keyspace.unwrap().path().join("tables")).ok())
+        .flatten()
+        .map(|table| table.unwrap().path())
+        .collect();
+    tables.sort();
+    let table = tables.first().unwrap();
+    let mut bytes = std::fs::read(table).unwrap();
+    // The index and the summary at the end are read when a table is opened.
+    let at = bytes.len() - bytes.len() / 8;
+    bytes[at] ^= 1;
+    std::fs::write(table, bytes).unwrap();
+    let refused = refusal(dir.path());
+    assert!(refused.to_string().contains(runbook::DAMAGED), "{refused:?}");
+}
+
+#[test]
 fn every_refusal_names_a_heading_of_the_runbook() {
     let headings: Vec<_> = include_str!("../../src/store/RUNBOOK.md")
         .lines()

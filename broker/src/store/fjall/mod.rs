@@ -39,7 +39,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use broker_core::request::Version;
-use fjall::Database;
+use fjall::{Database, LsmError};
 use schemas::RequestId;
 use smol_str::SmolStr;
 
@@ -143,6 +143,25 @@ fn engine(doing: &'static str, path: &std::path::Path, error: fjall::Error) -> S
         fjall::Error::Locked => StoreError::Locked { path },
         fjall::Error::Poisoned => StoreError::Poisoned,
         fjall::Error::JournalRecovery(_) => StoreError::Journal { path, source: Box::new(error) },
+        other if is_damage(&other) => {
+            StoreError::DamagedFile { doing, path, source: Box::new(other) }
+        }
         other => StoreError::Engine { doing, path, source: Box::new(other) },
+    }
+}
+
+/// Whether what was read is not what was written, as opposed to a call that the system refused.
+fn is_damage(error: &fjall::Error) -> bool {
+    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    let io = |error: &std::io::Error| matches!(error.kind(), InvalidData | UnexpectedEof);
+    match error {
+        fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => io(error),
+        fjall::Error::Storage(_)
+        | fjall::Error::InvalidVersion(_)
+        | fjall::Error::Decompress(_)
+        | fjall::Error::InvalidTrailer
+        | fjall::Error::InvalidTag(_)
+        | fjall::Error::Unrecoverable => true,
+        _ => false,
     }
 }
