@@ -41,6 +41,14 @@ fuzz-merge target:
     cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none {{ target }} \
         tests/corpus/{{ target }} tests/fuzz/corpus/{{ target }} -- -merge=1
 
+# Real processes, everything broken that can be broken, for so many minutes; see `cargo chaos --help`.
+chaos minutes="10" *args:
+    cargo chaos {{ minutes }} {{ args }}
+
+# The same for an hour, flooded all the while; every kind of fault must be proven.
+soak minutes="60" *args:
+    cargo chaos {{ minutes }} --flood --require all {{ args }}
+
 # Only the end-to-end suite: processes, kill -9, restarts.
 e2e *args:
     cargo test -p tests --test e2e {{ args }}

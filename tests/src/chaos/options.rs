@@ -22,7 +22,7 @@ pub struct Options {
     pub seed: Option<u64>,
 
     /// Purchase requests per second
-    #[arg(long, value_name = "N", default_value_t = 25,
+    #[arg(long, value_name = "N", default_value_t = 10,
         value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rate: u32,
 
@@ -73,6 +73,15 @@ pub enum Script {
 }
 
 impl Options {
+    /// As on the command line, without the name of the program.
+    ///
+    /// # Panics
+    /// When `arguments` are not what `--help` tells.
+    pub fn of<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        let line = std::iter::once("chaos").chain(arguments);
+        Self::try_parse_from(line).expect("the arguments of a test are those that there are")
+    }
+
     pub fn duration(&self) -> Duration {
         Duration::try_from_secs_f64(self.minutes * 60.0).unwrap_or_default()
     }

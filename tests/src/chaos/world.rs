@@ -48,14 +48,16 @@ fn flat(minor: u64) -> ScriptedPrice {
     ScriptedPrice { item: minor, ..ScriptedPrice::default() }
 }
 
+/// Short at first and long at last: thousands of requests that ask every second for what nobody can
+/// answer keep a server busy that has just come back, and nothing is ever answered again.
 fn quick() -> PolicyOverrides {
     PolicyOverrides {
         watch_interval_ms: Some(DurationMs(1_000)),
         absence_span_ms: Some(DurationMs(500)),
         capture_timeout_ms: Some(DurationMs(800)),
         place_window_ms: Some(DurationMs(2_000)),
-        lookup_ladder_ms: Some([200, 400, 800, 1_000].map(DurationMs).to_vec()),
-        undo_ladder_ms: Some([300, 600, 1_000].map(DurationMs).to_vec()),
+        lookup_ladder_ms: Some([200, 500, 2_000, 6_000, 15_000].map(DurationMs).to_vec()),
+        undo_ladder_ms: Some([300, 1_000, 4_000, 10_000, 20_000].map(DurationMs).to_vec()),
         ..PolicyOverrides::default()
     }
 }
