@@ -7,7 +7,7 @@ use tests::sim::script::Case;
 use tests::sim::{regressions, report};
 
 /// Seeds that every run of the suite tries.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 1_000;
 /// Seeds that are run twice.
 const TWICE: u64 = 50;
 const JOBS: usize = 2;

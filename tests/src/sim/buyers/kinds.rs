@@ -153,7 +153,7 @@ fn too_little_time(desk: &mut Desk<'_>) -> Plan {
     let life = desk.within(1, 2_500);
     create.expires_at = plan.at.saturating_add(DurationMs(life));
     let ends: &[PurchaseStatus] =
-        if life < 2_000 { &[Expired] } else { &[Expired, Ordered, Failed] };
+        if life < 2_000 { &[Expired] } else { &[Expired, Ordered, Failed, Quoted] };
     plan.expectation = expect("too little time", ends, (0, u64::MAX));
     send(desk, &mut plan, create);
     plan

@@ -57,3 +57,59 @@ fn differs(request: RequestId, wanted: &Expectation, evidence: &Evidence) -> Opt
         None => Some("no order stands".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use schemas::event::Notification;
+
+    use super::super::{Act, Customers, Shelves};
+    use super::*;
+    use crate::auditor::Answer;
+    use crate::sim::choices::{Choices, Script};
+    use crate::sim::run::run;
+
+    /// Customers who wanted something else than they let happen.
+    struct Disappointed {
+        customers: Customers,
+        wanted: Option<Expectation>,
+    }
+
+    impl Buyers for Disappointed {
+        fn shelves(&self) -> Shelves {
+            self.customers.shelves()
+        }
+        fn opening(&mut self, choices: &mut Choices) -> Vec<Act> {
+            self.customers.opening(choices)
+        }
+        fn answered(&mut self, a: &Act, b: &Answer, c: Timestamp, d: &mut Choices) -> Vec<Act> {
+            self.customers.answered(a, b, c, d)
+        }
+        fn notified(&mut self, a: &Notification, b: Timestamp, c: &mut Choices) -> Vec<Act> {
+            self.customers.notified(a, b, c)
+        }
+        fn expected(&self, request: RequestId) -> Option<&Expectation> {
+            self.customers.expected(request).and(self.wanted.as_ref())
+        }
+    }
+
+    fn outcome(ends: &[PurchaseStatus], total: (u64, u64)) -> crate::auditor::Verdict {
+        let wanted = Expectation { ends: ends.to_vec(), total, plan: "another one" };
+        let tamest = Choices::from_script(Script::default());
+        run(tamest, |options, choices| {
+            let customers = Customers::plan(options, choices);
+            Box::new(Disappointed { customers, wanted: Some(wanted) })
+        })
+        .verdict
+    }
+
+    #[test]
+    fn an_outcome_that_nobody_planned_is_a_violation() {
+        let bought = outcome(&[PurchaseStatus::Ordered], (500, 500));
+        assert!(bought.is_clean(), "{bought}");
+        let canceled = outcome(&[PurchaseStatus::Canceled], (0, 0));
+        assert!(canceled.broke(PLANNED_OUTCOME), "{canceled}");
+        let dear = outcome(&[PurchaseStatus::Ordered], (501, 600));
+        assert!(dear.broke(PLANNED_OUTCOME), "{dear}");
+        assert!(dear.timeline.is_some());
+    }
+}
