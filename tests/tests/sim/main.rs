@@ -60,7 +60,7 @@ fn every_regression_stays_fixed() {
     }
 }
 
-/// The simulator with a mistake: an order at a certain price counts as a broken promise.
+/// The simulator with a mistaken judge: that two requests are bought counts as a broken promise.
 fn mistaken(case: &Case) -> Probe {
     let mut probe = SIMULATOR.run(case);
     let ordered = probe.coverage.count(tests::sim::coverage::Group::Outcome, "ordered");
