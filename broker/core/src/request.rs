@@ -157,6 +157,8 @@ pub struct Unknown {
     pub asks: u8,
     /// Change that sent the first question asked after the order could no longer be accepted, and
     /// would be visible. Only answers to it or to later questions say anything about its absence.
+    /// After a first such answer it is counted anew, from the first question asked late enough
+    /// after that answer.
     pub conclusive_from: Option<Version>,
     /// When the partner first said, late enough for proof or a fence, that it knows nothing of it.
     pub absent_since: Option<Timestamp>,

@@ -37,6 +37,8 @@ pub(super) fn begin_attempt(d: &mut Draft<'_>, mut quotes: Vec<Quote>) {
     d.next.tried.push(quote.partner.clone());
     let attempt = u8::try_from(d.next.tried.len()).expect("attempts are limited to a few");
     d.next.status = Status::Ordering;
+    // Whatever comes of it is news, also if it was told before.
+    d.next.told_best = None;
     d.sleep(TimerKind::Sweep);
     let before = d.next.checkout.take();
     if let Some((attempt, order)) = before.and_then(|c| Some((c.attempt, c.order?))) {

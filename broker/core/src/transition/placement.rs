@@ -145,7 +145,8 @@ pub(super) fn ask(d: &mut Draft<'_>) {
         && window_closed
         && (profile.lookup == LookupKind::None || unknown.absent_since.is_some());
     let copy_in_time = d.now.saturating_add(d.policy.place_budget) <= intent.not_after;
-    if d.now >= conclusive_at(&profile, &intent, d.policy) {
+    let may_prove = unknown.absent_since.is_none_or(|since| is_apart(since, d.now, d.policy));
+    if may_prove && d.now >= conclusive_at(&profile, &intent, d.policy) {
         unknown.conclusive_from = unknown.conclusive_from.or(Some(d.next.version));
     }
     if unknown.fencing || fence {
@@ -242,6 +243,12 @@ fn conclusive_at(profile: &PartnerProfile, intent: &PlacementIntent, policy: &Po
     if sees_everything(profile) { closed } else { closed.saturating_add(profile.settle) }
 }
 
+/// The second "not found" is worth something only if it was asked for so long after the first: a
+/// copy of the first one, however late, is still the first one.
+fn is_apart(first: Timestamp, now: Timestamp, policy: &Policy) -> bool {
+    now.since(first) >= policy.absence_span
+}
+
 /// "Not found" without finality: believed only when it was asked late enough, and from a look-up
 /// that trails behind only twice. A fence is put up sooner: any such answer is reason enough.
 fn absent(d: &mut Draft<'_>, mut unknown: Unknown, conclusive: bool) -> Outcome {
@@ -257,7 +264,10 @@ fn absent(d: &mut Draft<'_>, mut unknown: Unknown, conclusive: bool) -> Outcome 
     }
     let first = unknown.absent_since.is_none();
     let absent_since = *unknown.absent_since.get_or_insert(d.now);
-    let twice = d.now.since(absent_since) >= d.policy.absence_span;
+    let twice = is_apart(absent_since, d.now, d.policy);
+    if first {
+        unknown.conclusive_from = None;
+    }
     let proven = match profile.lookup {
         LookupKind::ReadYourWrites | LookupKind::Eventual => {
             let late_orders = !profile.honours_not_after && profile.fences_cancel;

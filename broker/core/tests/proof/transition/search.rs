@@ -1,9 +1,10 @@
 //! Searching: admission, the end of a sweep, late offers and sweeping again (T2, T4–T9).
 
-use broker_core::event::{Event, Finding};
+use broker_core::event::{Event, Finding, PaymentOutcome};
 use broker_core::quote::Cost;
 use broker_core::timer::TimerKind;
 use schemas::purchase::Mode;
+use schemas::subject::PaymentOperation;
 use schemas::{Condition, DurationMs};
 
 use crate::support::*;
@@ -196,6 +197,20 @@ fn no_stock_anywhere_is_told_once() {
 }
 
 #[test]
+fn what_comes_of_an_attempt_is_told_whatever_was_told_before_it() {
+    let mut scene = Scene::quoted();
+    scene.apply(raise_to(3500));
+    scene.apply(pays(
+        1,
+        PaymentOperation::Lookup,
+        PaymentOutcome::NotFound { final_for_key: true },
+    ));
+    let sweep_number = scene.request.sweep;
+    let shown = scene.shows(sweep(sweep_number, Finding::NoStock));
+    assert!(shown.contains("notify 1 out_of_stock"), "{shown}");
+}
+
+#[test]
 fn a_first_price_after_no_stock_is_an_improvement() {
     let mut scene = Scene::searching_for(|wanted| wanted.mode = Mode::Watch)
         .then(sweep(1, Finding::NoStock))
@@ -299,7 +314,7 @@ fn a_late_offer_buys_from_the_rest() {
         &Scene::quoted().shows(offer()),
         "
         rows:    T9 T4 C1 C2 C3
-        status:  v4 ordering, sweep 2, notified 1, told 3500
+        status:  v4 ordering, sweep 2, notified 1
         attempt: 1 at queued: authorizing until +2.000s, asked 0 times
         timers:  expiry +600.000s, step +2.000s
         effect:  event ordering
@@ -310,7 +325,7 @@ fn a_late_offer_buys_from_the_rest() {
         &Scene::out_of_stock().shows(offer()),
         "
         rows:    T9 T4 C1 C2 C3
-        status:  v4 ordering, sweep 2, notified 1, told that nobody has it
+        status:  v4 ordering, sweep 2, notified 1
         attempt: 1 at queued: authorizing until +2.000s, asked 0 times
         timers:  expiry +600.000s, step +2.000s
         effect:  event ordering

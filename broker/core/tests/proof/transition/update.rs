@@ -33,7 +33,7 @@ fn raising_the_limit_above_the_quoted_price_buys_it_without_asking_anybody() {
         &Scene::quoted().shows(raise_to(3500)),
         "
         rows:    T9 T4 C1 C2 C3
-        status:  v4 ordering, max 35.00 USD, sweep 2, notified 1, told 3500
+        status:  v4 ordering, max 35.00 USD, sweep 2, notified 1
         attempt: 1 at plain: authorizing until +2.000s, asked 0 times
         timers:  expiry +600.000s, step +2.000s
         effect:  event ordering
@@ -242,7 +242,7 @@ fn accepting_the_quote_raises_the_limit_to_its_price_and_buys_it() {
         &Scene::quoted().shows(accept(7)),
         "
         rows:    T10 C1 C2 C3
-        status:  v4 ordering, max 35.00 USD, sweep 2, notified 1, told 3500
+        status:  v4 ordering, max 35.00 USD, sweep 2, notified 1
         attempt: 1 at plain: authorizing until +2.000s, asked 0 times
         timers:  expiry +600.000s, step +2.000s
         effect:  event ordering
