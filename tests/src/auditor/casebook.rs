@@ -102,7 +102,7 @@ impl<'a> Casebook<'a> {
         DurationMs(all.map(|d| overlap(d.from.max(from), d.until.min(until))).sum())
     }
 
-    /// Whether the broker's clock may have been ahead of everybody's at `at`.
+    /// Whether the broker's clock may have been far from everybody's at `at`.
     pub(super) fn has_run_off(&self, at: Timestamp) -> bool {
         self.is_disturbed(&[Trouble::Clock, Trouble::BootClock], Timestamp::ZERO, at)
     }

@@ -90,6 +90,11 @@ impl Luck {
         }
     }
 
+    /// The same for a time that is over.
+    pub fn disturb_since(&mut self, what: Trouble, from: Timestamp, until: Timestamp) {
+        self.past.push(Disturbance { what, from, until });
+    }
+
     pub fn disturbances(&self) -> Vec<Disturbance> {
         let mut all = self.past.clone();
         all.extend(self.open.iter().flatten());

@@ -277,6 +277,7 @@ impl World {
             let pause = self.scene.luck.choices.within(Lane::Crash, 1, SURVIVES_MAX_MS);
             self.scene.after(DurationMs(u64::from(pause)), Item::Exit(survivor));
         } else if let Some(since) = self.two_since.take() {
+            self.scene.luck.disturb_since(Trouble::BrokerPaused, since, self.scene.now);
             let jetstream = &mut self.scene.jetstream;
             let read = jetstream.consumers().take(BROKER_CONSUMERS);
             read.for_each(|consumer| jetstream.roll_back(consumer, since, false));
