@@ -120,11 +120,13 @@ fn held(payment: &PaymentRecord) -> Option<(Timestamp, Timestamp)> {
     Some((from, until.or(ended).unwrap_or(Timestamp::MAX)))
 }
 
-/// P5, at rest: no store keeps copies reserved for a request that has no use for them any more.
+/// P5, at rest: no store keeps copies reserved for a request that has no use for them any more. A
+/// broker whose clock is ahead believes that a hold has ended by itself when it is about to.
 pub(in crate::auditor) fn no_hold_left_behind(book: &Casebook<'_>, findings: &mut Findings) {
     let at = book.evidence.at;
+    let ahead = book.has_run_off(at);
     for (request, case) in &book.cases {
-        let excused = case.is_with_a_human();
+        let excused = case.is_with_a_human() || ahead;
         for hold in &case.reservations {
             findings.demand(!hold.is_active(at) || excused, *request, || {
                 format!("{} still reserves {} for it", hold.partner, hold.reservation_key)
