@@ -190,7 +190,8 @@ pub(super) fn updates_at_a_moment(desk: &mut Desk<'_>) -> Plan {
             Terms { expires_at: behind(1_000), ..Terms::default() }
         }
         4 => {
-            ends = &[Ordered, Expired, Failed];
+            // Too early for the cheapest store to have answered, perhaps.
+            ends = &[Ordered, Expired, Failed, Quoted];
             Terms { expires_at: ahead(2_100), ..Terms::default() }
         }
         _ => {
