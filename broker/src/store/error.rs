@@ -35,7 +35,10 @@ pub enum StoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A file of the engine is not what was written.
-    #[error("{doing} the store at {path}: a file is damaged; see runbook \"{}\"", runbook::DAMAGED)]
+    #[error(
+        "{doing} the store at {path}: a file is damaged or missing; see runbook \"{}\"",
+        runbook::DAMAGED
+    )]
     DamagedFile {
         doing: &'static str,
         path: PathBuf,

@@ -1,6 +1,6 @@
 //! What is refused at open, and that refusing changes nothing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use broker::store::chain::{Chain, follow};
 use broker::store::{Committed, FjallStore, Listing, Store, StoreError, Write, error::runbook};
@@ -159,25 +159,38 @@ fn a_flipped_bit_in_a_head_is_named_when_it_is_read() {
     assert!(matches!(store.commit(vec![write(create(7))]), Err(StoreError::Poisoned)));
 }
 
-#[test]
-fn a_flipped_bit_in_a_table_is_refused_and_the_runbook_named() {
-    let dir = closed(3);
-    let keyspaces = dir.path().join("db").join("keyspaces");
-    let mut tables: Vec<_> = std::fs::read_dir(keyspaces)
-        .unwrap()
-        .filter_map(|keyspace| std::fs::read_dir(keyspace.unwrap().path().join("tables")).ok())
-        .flatten()
-        .map(|table| table.unwrap().path())
-        .collect();
-    tables.sort();
-    let table = tables.first().unwrap();
-    let mut bytes = std::fs::read(table).unwrap();
-    // The index and the summary at the end are read when a table is opened.
-    let at = bytes.len() - bytes.len() / 8;
+/// Files called `name` of every keyspace, or all of them in a directory of that name.
+fn keyspace_files(store: &Path, name: &str) -> Vec<PathBuf> {
+    let keyspaces = std::fs::read_dir(store.join("db").join("keyspaces")).unwrap();
+    let mut files = Vec::new();
+    for place in keyspaces.map(|keyspace| keyspace.unwrap().path().join(name)) {
+        match std::fs::read_dir(&place) {
+            Ok(inside) => files.extend(inside.map(|file| file.unwrap().path())),
+            Err(_) => files.extend(place.is_file().then_some(place)),
+        }
+    }
+    files.sort();
+    files
+}
+
+fn flip(file: &Path, at: impl Fn(usize) -> usize) {
+    let mut bytes = std::fs::read(file).unwrap();
+    let at = at(bytes.len());
     bytes[at] ^= 1;
-    std::fs::write(table, bytes).unwrap();
-    let refused = refusal(dir.path());
-    assert!(refused.to_string().contains(runbook::DAMAGED), "{refused:?}");
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_flipped_bit_in_a_file_of_the_engine_is_refused_and_the_runbook_named() {
+    // Of a table, the index near its end is read at once; of a manifest, the name of the next file.
+    let places: [(&str, fn(usize) -> usize); 2] =
+        [("tables", |length| length - length / 8), ("current", |_| 0)];
+    for (name, at) in places {
+        let dir = closed(3);
+        flip(keyspace_files(dir.path(), name).first().unwrap(), at);
+        let refused = refusal(dir.path());
+        assert!(refused.to_string().contains(runbook::DAMAGED), "{name}: {refused:?}");
+    }
 }
 
 #[test]

@@ -76,10 +76,12 @@ pub(super) async fn inject(rig: &mut Rig, kind: Kind) -> anyhow::Result<Injected
         Err(why) => return Ok(Injected::Not(why)),
     };
     rig.healthy().await?;
+    let ordered = rig.load.served().ordered() - ordered;
     for trouble in kind.troubles() {
         rig.cluster.disturbed(*trouble, from);
     }
-    Ok(Injected::Done { ordered: rig.load.served().ordered() - ordered, said })
+    rig.served_again().await;
+    Ok(Injected::Done { ordered, said })
 }
 
 /// Creates of one flood.

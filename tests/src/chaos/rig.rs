@@ -19,6 +19,9 @@ const MESSAGES_BEFORE_MAX: usize = 150;
 /// With nothing on the wire at all, a fault comes all the same.
 const QUIET_MAX: Duration = Duration::from_secs(5);
 
+/// Orders between two faults of a long run, and how long they are waited for.
+const SERVED_AGAIN_ORDERS: u64 = 15;
+const SERVED_AGAIN_MAX: Duration = Duration::from_secs(20);
 /// What the broker says when it ends because of its store.
 const ENDED_BY_STORE: &str = "the store ends the broker";
 /// So often in a row is an accident.
@@ -176,6 +179,21 @@ impl Rig {
             self.revive_broker().await?;
         }
         Ok(())
+    }
+
+    /// Between two faults of a long run customers get what they ask for: without that, faults would
+    /// only follow each other in a world in which nothing happens.
+    pub(super) async fn served_again(&self) {
+        if self.pace == Pace::Short {
+            return;
+        }
+        let (served, before) = (self.load.served(), self.load.served().ordered());
+        let again = wait::until("customers are served again", SERVED_AGAIN_MAX, async || {
+            Ok((served.ordered() - before >= SERVED_AGAIN_ORDERS).then_some(()))
+        });
+        if again.await.is_err() {
+            println!("           fewer than {SERVED_AGAIN_ORDERS} orders in {SERVED_AGAIN_MAX:?}");
+        }
     }
 
     /// A directory of its own for a side show.

@@ -152,8 +152,10 @@ fn engine(doing: &'static str, path: &std::path::Path, error: fjall::Error) -> S
 
 /// Whether what was read is not what was written, as opposed to a call that the system refused.
 fn is_damage(error: &fjall::Error) -> bool {
-    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
-    let io = |error: &std::io::Error| matches!(error.kind(), InvalidData | UnexpectedEof);
+    use std::io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+    // Files are not found under a name that was read from a damaged one.
+    let io =
+        |error: &std::io::Error| matches!(error.kind(), InvalidData | NotFound | UnexpectedEof);
     match error {
         fjall::Error::Io(error) | fjall::Error::Storage(LsmError::Io(error)) => io(error),
         fjall::Error::Storage(_)
