@@ -3,18 +3,11 @@
 use std::time::Duration;
 
 use partner_sim::profile::ProfileName::{Calm, Instant};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
 use schemas::event::NotificationOutcome;
 use tests::harness::{Order, Process, Program, book, now, wait};
 
 use crate::load::{Load, load_world, under_load};
 use crate::stage::{SOON, Stage, accepted, asks_about, flat, prepare, start, world};
-
-const ROUNDS: u32 = 20;
-/// A broker is killed after at most so many more messages on the wire: anywhere between its first
-/// words after a start and a second or so of work.
-const MESSAGES_BEFORE_KILL_MAX: usize = 80;
 
 /// Waits until `count` more messages were heard: a moment of the run, not of the clock.
 pub(crate) async fn traffic(stage: &Stage, count: usize) {
@@ -24,23 +17,6 @@ pub(crate) async fn traffic(stage: &Stage, count: usize) {
     })
     .await
     .unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn twenty_kills_at_random_moments_lose_nothing_and_buy_nothing_twice() {
-    let mut stage = start(load_world("random kills", 101)).await;
-    let mut moments = StdRng::seed_from_u64(stage.seed());
-    let load = under_load(&mut stage, async |stage| {
-        for _ in 0..ROUNDS {
-            traffic(stage, moments.random_range(1..=MESSAGES_BEFORE_KILL_MAX)).await;
-            stage.broker.kill_9().unwrap();
-            stage.broker.process.start().unwrap();
-        }
-        stage.broker.wait_until_ready().await.unwrap();
-    })
-    .await;
-    let evidence = stage.judge().await;
-    load.check(&evidence);
 }
 
 #[tokio::test(flavor = "multi_thread")]

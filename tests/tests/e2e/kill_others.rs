@@ -11,25 +11,8 @@ use crate::kill_broker::traffic;
 use crate::load::{load_world, under_load};
 use crate::stage::{SOON, Stage, flat, start, world};
 
-const NATS_KILLS: u32 = 5;
 const PARTNER_KILLS: u32 = 3;
 const MESSAGES_BEFORE_KILL_MAX: usize = 80;
-
-#[tokio::test(flavor = "multi_thread")]
-async fn five_kills_of_the_server_lose_nothing_and_buy_nothing_twice() {
-    let mut stage = start(load_world("server kills", 111)).await;
-    let mut moments = StdRng::seed_from_u64(stage.seed());
-    let load = under_load(&mut stage, async |stage| {
-        for _ in 0..NATS_KILLS {
-            traffic(stage, moments.random_range(20..=MESSAGES_BEFORE_KILL_MAX)).await;
-            stage.kill_nats().unwrap();
-            stage.restart_nats().await.unwrap();
-        }
-    })
-    .await;
-    let evidence = stage.judge().await;
-    load.check(&evidence);
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_of_the_server_by_its_operator_is_survived() {
