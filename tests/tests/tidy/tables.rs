@@ -14,6 +14,7 @@ const NOT_COVERED: &str = "not covered: ";
 /// Where the tests behind the first part of a name are.
 const AREAS: &[(&str, &[&str])] = &[
     ("e2e", &["tests/tests/e2e/"]),
+    ("chaos", &["tests/tests/chaos/"]),
     ("demo", &["tests/tests/demo/"]),
     ("sim", &["tests/tests/sim/"]),
     ("model_check", &["tests/tests/model_check/"]),
