@@ -29,6 +29,8 @@ struct Owed {
     /// The command it finishes, which is acknowledged when all of its answers are stored; absent
     /// for one whose instant lay ahead.
     command: Option<u64>,
+    /// Its instant, in the world's time; a crash does not bring it forward.
+    at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -139,8 +141,8 @@ impl Parties {
             let is_due = at <= now;
             at_once += usize::from(is_due);
             let of = is_due.then_some(command);
-            self.owed.insert(self.next, Owed { message, command: of });
             let at = self.in_the_world(at).max(scene.now);
+            self.owed.insert(self.next, Owed { message, command: of, at });
             scene.agenda.push(at, Item::Owed(self.next));
         }
         self.next += 1;
@@ -182,8 +184,8 @@ impl Parties {
 
     /// The process is back and sends what it owes.
     pub fn restart(&mut self, scene: &mut Scene) {
-        for number in self.owed.keys() {
-            scene.after(DurationMs::ZERO, Item::Owed(*number));
+        for (number, owed) in &self.owed {
+            scene.agenda.push(owed.at.max(scene.now), Item::Owed(*number));
         }
     }
 
