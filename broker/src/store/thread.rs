@@ -6,7 +6,8 @@
 //! load a write waits for nobody.
 //!
 //! A failed commit, or one that takes longer than [`COMMIT_STALL_MS`], ends the process through
-//! the `fatal` hook: what is durable is unknown until the store is opened again.
+//! the `fatal` hook: what is durable is unknown until the store is opened again. Time in which the
+//! whole process stood still (stopped, suspended) is no part of a commit.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -1,17 +1,18 @@
 //! Notices a commit that does not come back.
 
+mod patience;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use patience::{CommitRun, Patience, Stalled};
+
 use super::thread::Fatal;
 
 /// No commit is running.
 const IDLE: u64 = 0;
-
-/// Looks several times within the limit, so that it is overrun by at most a quarter.
-const LOOKS_PER_LIMIT: u64 = 4;
 
 pub(super) struct Watchdog {
     shared: Arc<Shared>,
@@ -19,9 +20,10 @@ pub(super) struct Watchdog {
 }
 
 struct Shared {
-    epoch: Instant,
-    /// Milliseconds since `epoch`, plus one, at which the running commit started.
+    /// Commits started so far.
     started: AtomicU64,
+    /// Number of the running commit, or [`IDLE`].
+    running: AtomicU64,
     stop: AtomicBool,
 }
 
@@ -30,19 +32,15 @@ pub(super) struct Running(Arc<Shared>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.started.store(IDLE, Ordering::Release);
+        self.0.running.store(IDLE, Ordering::Release);
     }
 }
 
 impl Shared {
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
-    }
-
-    fn running_ms(&self) -> Option<u64> {
-        match self.started.load(Ordering::Acquire) {
+    fn running(&self) -> Option<CommitRun> {
+        match self.running.load(Ordering::Acquire) {
             IDLE => None,
-            started => Some(self.now_ms().saturating_sub(started)),
+            number => Some(CommitRun(number)),
         }
     }
 }
@@ -50,8 +48,8 @@ impl Shared {
 impl Watchdog {
     pub(super) fn spawn(limit_ms: u64, fatal: Fatal) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
-            epoch: Instant::now(),
-            started: AtomicU64::new(IDLE),
+            started: AtomicU64::new(0),
+            running: AtomicU64::new(IDLE),
             stop: AtomicBool::new(false),
         });
         let seen = Arc::clone(&shared);
@@ -61,7 +59,8 @@ impl Watchdog {
     }
 
     pub(super) fn commit_starts(&self) -> Running {
-        self.shared.started.store(self.shared.now_ms(), Ordering::Release);
+        let number = self.shared.started.fetch_add(1, Ordering::Relaxed) + 1;
+        self.shared.running.store(number, Ordering::Release);
         Running(Arc::clone(&self.shared))
     }
 }
@@ -78,10 +77,17 @@ impl Drop for Watchdog {
 }
 
 fn watch(shared: &Shared, limit_ms: u64, fatal: &Fatal) {
+    let mut patience = Patience::new(limit_ms);
+    let interval = Duration::from_millis(patience.interval_ms());
+    let mut last = Instant::now();
     while !shared.stop.load(Ordering::Acquire) {
-        std::thread::park_timeout(Duration::from_millis((limit_ms / LOOKS_PER_LIMIT).max(1)));
-        if let Some(ms) = shared.running_ms().filter(|ms| *ms > limit_ms) {
-            fatal(&format!("a commit has been running for {ms} ms, at most {limit_ms} is allowed"));
+        std::thread::park_timeout(interval);
+        let now = Instant::now();
+        let since_ms = u64::try_from(now.duration_since(last).as_millis()).unwrap_or(u64::MAX);
+        last = now;
+        if let Some(Stalled { lived_ms }) = patience.look(shared.running(), since_ms) {
+            let ran = format!("a commit has been running for {lived_ms} ms");
+            fatal(&format!("{ran}, at most {limit_ms} is allowed"));
             return;
         }
     }

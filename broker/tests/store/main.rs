@@ -10,6 +10,7 @@ mod golden;
 mod kill;
 mod life;
 mod opening;
+mod pause;
 mod rig;
 mod roundtrip;
 mod samples;

@@ -7,10 +7,11 @@ const STUBS: [&str; 2] = ["todo!", "unimplemented!"];
 const MARKS: [&str; 3] = ["FIXME", "TODO", "XXX"];
 
 /// The files of tests that may sleep, and why each may.
-pub(crate) const POLLING_HELPERS: [(&str, &str); 4] = [
+pub(crate) const POLLING_HELPERS: [(&str, &str); 5] = [
     ("tests/src/nats_server/poll.rs", "waits between two looks at a condition, with a deadline"),
     ("tests/src/harness/wait.rs", "the same for async code"),
     ("tests/src/chaos/pass.rs", "how long something stays broken is said in time"),
+    ("broker/tests/store/pause.rs", "a process that stands still does so for a time"),
     ("tests/src/harness/proxy.rs", "holds back what it passes on, that is its use"),
 ];
 
