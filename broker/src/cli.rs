@@ -1,18 +1,20 @@
 //! The command line. Thin binaries, here and in other packages, only call [`main`].
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::config::Config;
+mod config;
+mod exit;
+
 use crate::{crash, logs, serve, shutdown};
+use config::{ConfigArgs, ConfigCommand};
 
 /// Buys books: the best landed price among many bookstores, at most once, before the deadline.
 #[derive(Debug, Parser)]
-#[command(name = "broker", version, about)]
+#[command(name = "broker", version, about, after_help = exit::HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -21,11 +23,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves until SIGTERM or SIGINT.
-    Serve {
-        /// The TOML configuration.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Serve(ConfigArgs),
+    /// Shows the configuration in force, or every key there is.
+    #[command(subcommand)]
+    Config(ConfigCommand),
 }
 
 /// Parses the arguments of the process and does what they say.
@@ -37,20 +38,21 @@ pub fn main() -> ExitCode {
 /// parts.
 pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match Cli::parse_from(arguments).command {
-        Command::Serve { config } => run(&config),
+        Command::Serve(args) => run(&args),
+        Command::Config(command) => command.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("broker: {error:#}");
             // Crash-only: threads that still run have nothing to finish that is not durable.
-            std::process::exit(1)
+            std::process::exit(exit::of(&error).into())
         }
     }
 }
 
-fn run(file: &std::path::Path) -> anyhow::Result<()> {
-    let config = Config::load(file)?;
+fn run(args: &ConfigArgs) -> anyhow::Result<()> {
+    let config = args.load()?.config;
     logs::install(&config.log)?;
     crash::arm_from_env()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()

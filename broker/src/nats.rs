@@ -1,9 +1,12 @@
 //! Everything about the server itself: the connection, the streams, what its word is worth.
 
+use std::path::PathBuf;
+
 pub mod connect;
 pub mod durability;
 pub mod headers;
 pub mod http_get;
+pub mod login;
 pub mod streams;
 
 /// Oldest server that keeps the promises of the stream declarations.
@@ -12,8 +15,8 @@ pub const SERVER_VERSION_MIN: (i64, i64, i64) = (2, 11, 0);
 /// What can go wrong with the server before the broker serves.
 #[derive(Debug, thiserror::Error)]
 pub enum NatsError {
-    #[error("cannot read the credentials file {path}")]
-    Credentials { path: String, source: std::io::Error },
+    #[error("cannot use the {what} {}", path.display())]
+    Login { what: &'static str, path: PathBuf, source: std::io::Error },
     #[error("cannot connect to NATS")]
     Connect { source: async_nats::ConnectError },
     #[error(

@@ -1,35 +1,41 @@
 //! Bounds of the shell: every queue, buffer and wait has a name here.
 
+use schemars::JsonSchema;
 use schemas::DurationMs;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
 /// Sizes and times of the IO around the engine.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Inputs from outside that wait for the engine; senders wait beyond it. Default 4096.
+    /// Inputs from outside that wait for the engine. Beyond it senders wait, and the server keeps
+    /// what it has: more memory against shorter bursts.
     pub intake_max: usize,
-    /// Purchase requests held in memory; creates beyond it are refused as `overloaded`. About 2 KB
-    /// each. Default 200000.
+    /// Purchase requests held in memory, about 2 KB each; creates beyond it are refused as
+    /// `overloaded`.
     pub hot_requests_max: usize,
-    /// Calls of the micro service being worked on; more are answered `overloaded`. Default 1024.
+    /// Calls of the micro service being worked on; more are answered `overloaded` at once.
     pub service_in_flight_max: usize,
-    /// Outbox rows published and not yet acknowledged by the server. Default 512.
+    /// Outbox rows published and not yet acknowledged by the server. More is faster over a slow
+    /// network and repeats more after a crash.
     pub publish_in_flight_max: usize,
-    /// Silence after a publish that means "unknown": the same bytes are sent again. Default 2000.
+    /// Silence after a publish that means "unknown": the same bytes are sent again. Shorter than
+    /// the server's worst sync, and copies pile up.
     pub publish_ack_timeout_ms: DurationMs,
-    /// Pause before a refused publish is tried again, first and longest. Defaults 100 and 5000.
+    /// First pause before a refused publish (a full stream, say) is tried again; it doubles.
     pub publish_retry_min_ms: DurationMs,
+    /// Longest pause before a refused publish is tried again: so long a stream that has room
+    /// again may wait.
     pub publish_retry_max_ms: DurationMs,
-    /// Quote answers buffered by the client; what comes on top is dropped. Default 65536.
+    /// Quote answers buffered by the client; what comes on top is dropped and counts as silence.
     pub quote_buffer_max: usize,
-    /// Threads that read the store for the engine. Default 2.
+    /// Threads that read the store for the engine; more help when requests are rarely in memory.
     pub reader_threads: usize,
-    /// Delay before a command is delivered again that could not be decided now. Default 1000.
+    /// Delay before a command is delivered again that could not be decided now.
     pub redelivery_delay_ms: DurationMs,
-    /// Longest time for a graceful stop; after it the process just ends. Default 10000.
+    /// Longest time for a graceful stop; after it the process just ends, which is safe.
     pub shutdown_ms: DurationMs,
 }
 

@@ -1,7 +1,9 @@
 //! Numbers of the core that a configuration may change. Absent fields keep the standard ones of
-//! [`broker_core::Policy::standard`], which also documents each meaning.
+//! [`broker_core::Policy::standard`].
 
 use broker_core::Policy;
+use broker_core::partner::Partners;
+use schemars::JsonSchema;
 use schemas::DurationMs;
 use serde::{Deserialize, Serialize};
 
@@ -9,12 +11,13 @@ use super::ConfigError;
 
 /// Declares the overrides once: field of the file, field of the policy.
 macro_rules! overrides {
-    ($($field:ident: $type:ty => $target:ident,)*) => {
+    ($($(#[$doc:meta])* $field:ident: $type:ty => $target:ident,)*) => {
         /// Overrides of single policy numbers; times in milliseconds, shares in thousandths.
-        #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
         pub struct PolicyOverrides {
             $(
+                $(#[$doc])*
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub $field: Option<$type>,
             )*
@@ -30,41 +33,95 @@ macro_rules! overrides {
             fn apply_numbers(&self, policy: &mut Policy) {
                 $(if let Some(value) = self.$field { policy.$target = value; })*
             }
+
+            /// Every number as it is without overrides.
+            pub fn standard() -> Self {
+                let policy = Policy::standard(Partners::default());
+                Self {
+                    $($field: Some(policy.$target),)*
+                    lookup_ladder_ms: Some(policy.lookup_ladder.to_vec()),
+                    undo_ladder_ms: Some(policy.undo_ladder.to_vec()),
+                }
+            }
         }
     };
 }
 
 overrides! {
+    /// Time that reserving, authorising and placing may take together. Nothing is bought when
+    /// less is left before `expires_at`: too little risks abandoned attempts, too much turns late
+    /// offers away.
     placement_budget_ms: DurationMs => placement_budget,
+    /// Time that the last step alone may take: an order is not sent later than this before
+    /// `expires_at`.
     place_budget_ms: DurationMs => place_budget,
+    /// How far the clocks of broker, partners and provider may disagree. Larger than the truth
+    /// costs time before each deadline; smaller may let an order be late.
     clock_margin_ms: DurationMs => clock_margin,
+    /// A sweep ends at the latest after this. `cheapest` always waits so long for silent
+    /// partners.
     sweep_hard_stop_ms: DurationMs => sweep_hard_stop,
+    /// `balanced`: how long others may still beat the first affordable offer. 0 makes it `fast`.
     grace_ms: DurationMs => grace,
+    /// `balanced`: no grace when the best offer is this share below the limit.
     margin_permille: u16 => margin_permille,
+    /// Share of the asked partners that must have answered before "no stock" is believed. Lower
+    /// tells `out_of_stock` sooner and less truly.
     min_coverage_permille: u16 => min_coverage_permille,
+    /// Further sweeps after one without enough answers; then the request fails.
     sweep_retries: u8 => sweep_retries,
+    /// Pause before a further sweep after one without enough answers.
     sweep_retry_delay_ms: DurationMs => sweep_retry_delay,
+    /// Further copies of an unanswered quote question within a sweep; each costs the partner a
+    /// message.
     quote_retries: u8 => quote_retries,
+    /// `watch`: time between sweeps. Shorter finds a price drop sooner and asks every partner
+    /// more often.
     watch_interval_ms: DurationMs => watch_interval,
+    /// Attempts to buy per request, each at another offer; then it fails.
     attempts_max: u8 => attempts_max,
+    /// No answer to a reservation within this: the attempt is given up and the reservation
+    /// released.
     reserve_timeout_ms: DurationMs => reserve_timeout,
+    /// How long partners are asked to keep a reserved copy.
     reservation_ttl_ms: DurationMs => reservation_ttl,
+    /// No answer of the payment provider within this: it is asked what became of it.
     authorize_timeout_ms: DurationMs => authorize_timeout,
+    /// How often a silent payment provider is asked before the attempt is given up.
     authorize_asks: u8 => authorize_asks,
+    /// How long the customer has to authenticate a payment; then the attempt is given up.
     action_window_ms: DurationMs => action_window,
+    /// No answer to an order within this: its outcome is unknown, and the search for it begins.
     place_timeout_ms: DurationMs => place_timeout,
+    /// How long after its decision a partner may still accept an order; never beyond
+    /// `expires_at`. Only after it does "not found" prove anything.
     place_window_ms: DurationMs => place_window,
+    /// Two "not found" must be this far apart, at partners whose look-up is only eventual.
     absence_span_ms: DurationMs => absence_span,
+    /// An order unknown for longer than this becomes an incident for a human; look-ups go on.
     human_after_ms: DurationMs => human_after,
+    /// No answer to a capture within this: it is tried again.
     capture_timeout_ms: DurationMs => capture_timeout,
+    /// Captures tried before a human is told.
     capture_tries: u8 => capture_tries,
+    /// Copies of one compensation (release, void, refund, cancel) after which a human is told.
     undo_incident_after: u8 => undo_incident_after,
+    /// Copies of the cancel of one order; from then on it is asked about once per
+    /// `cancel_pause_ms`.
     cancel_copies_max: u8 => cancel_copies_max,
+    /// Pause between questions about an order that nobody could cancel.
     cancel_pause_ms: DurationMs => cancel_pause,
+    /// Commands remembered per request for idempotency; more are refused as `too_many_commands`.
     commands_max: usize => commands_max,
+    /// A new request id may carry an instant at most this far in the past. Must be longer than
+    /// anybody retries a create.
     id_horizon_ms: DurationMs => id_horizon,
+    /// A new request id may carry an instant at most this far in the future: the clock error of
+    /// requesters.
     id_ahead_ms: DurationMs => id_ahead,
+    /// Shortest life of a request; shorter ones are refused as `expiry_out_of_range`.
     expiry_min_ms: DurationMs => expiry_min,
+    /// Longest life of a request; longer ones are refused as `expiry_out_of_range`.
     expiry_max_ms: DurationMs => expiry_max,
 }
 

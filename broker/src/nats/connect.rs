@@ -71,13 +71,7 @@ async fn options(
                 happened.notify_one();
             }
         });
-    let Some(path) = &config.credentials_file else {
-        return Ok(options);
-    };
-    options
-        .credentials_file(path)
-        .await
-        .map_err(|source| NatsError::Credentials { path: path.display().to_string(), source })
+    super::login::apply(options, config).await
 }
 
 fn reconnect_delay(attempts: usize) -> Duration {

@@ -46,9 +46,8 @@ impl Broker {
         let config = Config {
             nats: NatsConfig {
                 urls: vec![url],
-                credentials_file: None,
                 monitoring_url: Some(nats.monitor_url()),
-                name: "broker".to_owned(),
+                ..NatsConfig::default()
             },
             store: StoreConfig { dir: store_dir(scenario, dir) },
             partners_file: partners_file.to_owned(),

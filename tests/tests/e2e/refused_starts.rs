@@ -80,7 +80,9 @@ async fn a_misspelt_setting_is_refused_by_its_name() {
     let text = format!("{}\n[limits]\nintake_maximum = 5\n", config(4222));
     let (status, said) = refused(dir.path(), &text).await;
     assert!(!status.success());
-    assert!(said.contains("intake_maximum") && said.contains("broker.toml"), "{said}");
+    assert!(said.contains("broker.toml:9: limits.intake_maximum"), "{said}");
+    assert!(said.contains("did you mean limits.intake_max?"), "{said}");
+    assert_eq!(status.code(), Some(2), "a usage error, for supervisors that restart");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,105 @@
+//! `broker config`, and the flags by which every command finds the configuration.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use crate::config::keys::{self, Key};
+use crate::config::{ConfigError, Loaded, Sources};
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+pub(super) struct ConfigArgs {
+    /// The TOML configuration. Without it the environment must say everything.
+    #[arg(long, value_name = "FILE", env = "BROKER_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// Overrides one key of file and environment, such as `--set limits.intake_max=1000`. Can be
+    /// given many times.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+impl ConfigArgs {
+    pub(super) fn load(&self) -> Result<Loaded, ConfigError> {
+        Sources::of_process(self.config.clone(), self.set.clone()).load()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// The value of every key and who said it; secrets are masked.
+    Show {
+        #[command(flatten)]
+        from: ConfigArgs,
+        /// As one JSON object: key → value, from.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Every key: type, unit, default, meaning and the variable that overrides it.
+    Keys {
+        /// As a JSON array.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A commented file with every key in it.
+    Reference,
+}
+
+impl ConfigCommand {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Show { from, json } => show(&from.load()?, *json),
+            Self::Keys { json: true } => {
+                let all: Vec<_> = keys::all().iter().map(as_json).collect();
+                println!("{:#}", serde_json::Value::from(all));
+            }
+            Self::Keys { json: false } => keys::all().iter().for_each(print),
+            Self::Reference => print!("{}", keys::reference()),
+        }
+        Ok(())
+    }
+}
+
+fn show(loaded: &Loaded, json: bool) {
+    let masked = loaded.config.masked();
+    let table = toml::Table::try_from(&masked).unwrap_or_default();
+    let rows = keys::all().into_iter().map(|key| {
+        let value = lookup(&table, &key.name).map(ToString::to_string);
+        let value = value.or(key.default).unwrap_or_else(|| "(off)".to_owned());
+        let from = loaded.origins.get(&key.name).map_or("default", String::as_str).to_owned();
+        (key.name, value, from)
+    });
+    if json {
+        let all: serde_json::Map<_, _> = rows
+            .map(|(name, value, from)| (name, json!({ "value": value, "from": from })))
+            .collect();
+        println!("{:#}", serde_json::Value::from(all));
+    } else {
+        rows.for_each(|(name, value, from)| println!("{name} = {value}  # {from}"));
+    }
+}
+
+fn lookup<'a>(table: &'a toml::Table, name: &str) -> Option<&'a toml::Value> {
+    match name.split_once('.') {
+        Some((of, rest)) => table.get(of)?.as_table()?.get(rest),
+        None => table.get(name),
+    }
+}
+
+fn as_json(key: &Key) -> serde_json::Value {
+    json!({
+        "key": key.name, "type": key.kind.label(), "unit": key.unit(), "required": key.required,
+        "default": key.default, "variable": key.variable(), "meaning": key.doc,
+    })
+}
+
+fn print(key: &Key) {
+    let default = match (&key.default, key.required) {
+        (Some(default), _) => format!("default {default}"),
+        (None, true) => "required".to_owned(),
+        (None, false) => "off".to_owned(),
+    };
+    let unit = if key.unit().is_empty() { key.kind.label() } else { key.unit() };
+    println!("{}  ({unit}, {default})\n    {}\n    {}\n", key.name, key.doc, key.variable());
+}
