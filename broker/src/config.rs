@@ -97,6 +97,15 @@ impl Config {
         Ok(sources.load()?.config)
     }
 
+    /// [`Config::load`] of a text, as if it stood in the file at `path`.
+    ///
+    /// # Errors
+    /// As [`Config::load`], except for reading.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let sources = Sources { file: Some(path.to_owned()), ..Sources::default() };
+        Ok(sources.load_text(Some(text))?.config)
+    }
+
     /// The rules that types cannot express; for configurations that were built in code.
     ///
     /// # Errors

@@ -48,7 +48,14 @@ impl Sources {
     /// An unreadable file, or everything that is unknown, missing, of the wrong type or out of
     /// range, each with where it was said.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
-        let file = self.file.as_deref().map(read).transpose()?;
+        let text = self.file.as_deref().map(read).transpose()?;
+        self.load_text(text.as_deref())
+    }
+
+    /// `text` is what stands in the file.
+    pub(super) fn load_text(&self, text: Option<&str>) -> Result<Loaded, ConfigError> {
+        let file = self.file.as_deref().zip(text);
+        let file = file.map(|(path, text)| File::parse(path, text)).transpose()?;
         let keys = keys::all();
         let mut findings = file.as_ref().map(|file| unknown(file, &keys)).unwrap_or_default();
         let mut layers: Vec<Layer> = file.iter().map(|file| file.layer.clone()).collect();
@@ -91,10 +98,9 @@ impl Sources {
     }
 }
 
-fn read(path: &Path) -> Result<File, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-    File::parse(path, &text)
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Read { path: path.to_owned(), source })
 }
 
 fn unknown(file: &File, keys: &[Key]) -> Vec<Finding> {

@@ -29,11 +29,11 @@ fn read(bytes: &[u8]) -> Option<()> {
 }
 
 fn broker(text: &str) -> Option<()> {
-    let base = Path::new("/etc/broker");
-    let config = Config::parse(text, base).ok()?;
+    let file = Path::new("/etc/broker/broker.toml");
+    let config = Config::parse(text, file).ok()?;
     let shown = config.to_display();
     let whole = toml::to_string(&config).expect("what was read can be written");
-    let again = Config::parse(&whole, base);
+    let again = Config::parse(&whole, file);
     let again = again.unwrap_or_else(|error| panic!("written, then refused: {error}\n{whole}"));
     assert_eq!(again.to_display(), shown);
     Some(())
