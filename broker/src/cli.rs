@@ -1,13 +1,32 @@
 //! The command line. Thin binaries, here and in other packages, only call [`main`].
+//!
+//! `serve` is the broker itself. Everything else is a client of a running one, by the same public
+//! subjects as everybody's, or looks at files.
 
 use std::ffi::OsString;
+use std::future::Future;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
+mod call;
+mod check;
 mod config;
+mod connect;
+mod context;
+mod dead_letters;
+mod error;
 mod exit;
+mod out;
+mod partners;
+mod requests;
+mod rights;
+mod streams;
+mod submit;
+mod values;
+mod view;
+mod watch;
 
 use crate::{crash, logs, serve, shutdown};
 use config::{ConfigArgs, ConfigCommand};
@@ -24,9 +43,66 @@ struct Cli {
 enum Command {
     /// Serves until SIGTERM or SIGINT.
     Serve(ConfigArgs),
+    /// Asks a running broker to buy a book.
+    Submit(Box<submit::Submit>),
+    /// Shows one request.
+    Get(requests::Get),
+    /// Lists a customer's requests, newest first.
+    List(requests::List),
+    /// Follows one request live.
+    Watch(watch::Watch),
+    /// Cancels a request.
+    Cancel(requests::Cancel),
+    /// Changes limit, end or strategy of an open request.
+    Update(requests::Update),
+    /// Buys the quote of a `quoted` notification, although it is above the limit.
+    Accept(requests::Accept),
+    /// Checks and shows the partner directory.
+    Partners(partners::PartnersArgs),
+    /// Messages that the broker gave up.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
+    /// The streams on the server.
+    #[command(subcommand)]
+    Streams(streams::Streams),
+    /// Checks a configuration against files, server and permissions, and says what `serve` would
+    /// change. Changes nothing.
+    CheckConfig(check::Check),
     /// Shows the configuration in force, or every key there is.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Writes a completion script for a shell to standard output.
+    Completions { shell: clap_complete::Shell },
+}
+
+impl Command {
+    fn wants_json(&self) -> bool {
+        let wanted = std::env::args_os().any(|argument| argument == "--json");
+        wanted && !matches!(self, Self::Serve(_) | Self::Completions { .. })
+    }
+
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Serve(args) => serve(&args),
+            Self::Submit(command) => block_on(command.run()),
+            Self::Get(command) => block_on(command.run()),
+            Self::List(command) => block_on(command.run()),
+            Self::Watch(command) => block_on(command.run()),
+            Self::Cancel(command) => block_on(command.run()),
+            Self::Update(command) => block_on(command.run()),
+            Self::Accept(command) => block_on(command.run()),
+            Self::Partners(command) => command.run(),
+            Self::DeadLetters(command) => block_on(command.run()),
+            Self::Streams(command) => block_on(command.run()),
+            Self::CheckConfig(command) => block_on(command.run()),
+            Self::Config(command) => command.run(),
+            Self::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Cli::command(), "broker", &mut script);
+                Ok(out::line(&String::from_utf8_lossy(&script))?)
+            }
+        }
+    }
 }
 
 /// Parses the arguments of the process and does what they say.
@@ -37,21 +113,24 @@ pub fn main() -> ExitCode {
 /// [`main`] with other arguments, the name of the program first: for a binary that plays several
 /// parts.
 pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let result = match Cli::parse_from(arguments).command {
-        Command::Serve(args) => run(&args),
-        Command::Config(command) => command.run(),
-    };
-    match result {
+    let command = Cli::parse_from(arguments).command;
+    let json = command.wants_json();
+    match command.run() {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if exit::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("broker: {error:#}");
+            if json {
+                eprintln!("{}", error::as_json(&error));
+            } else {
+                eprintln!("broker: {error:#}");
+            }
             // Crash-only: threads that still run have nothing to finish that is not durable.
             std::process::exit(exit::of(&error).into())
         }
     }
 }
 
-fn run(args: &ConfigArgs) -> anyhow::Result<()> {
+fn serve(args: &ConfigArgs) -> anyhow::Result<()> {
     let config = args.load()?.config;
     logs::install(&config.log)?;
     crash::arm_from_env()?;
@@ -63,4 +142,20 @@ fn run(args: &ConfigArgs) -> anyhow::Result<()> {
     let result = runtime.block_on(async { serve::serve(config, stop).await });
     runtime.shutdown_background();
     Ok(result?)
+}
+
+/// Commands do one thing at a time.
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("cannot start the runtime")?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
 }

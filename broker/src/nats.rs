@@ -7,6 +7,7 @@ pub mod durability;
 pub mod headers;
 pub mod http_get;
 pub mod login;
+pub mod plan;
 pub mod streams;
 
 /// Oldest server that keeps the promises of the stream declarations.

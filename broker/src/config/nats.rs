@@ -123,7 +123,7 @@ impl NatsConfig {
     }
 
     /// The same, safe to be shown.
-    pub(super) fn masked(&self) -> Self {
+    pub(crate) fn masked(&self) -> Self {
         let masked = |secret: &Option<Secret>| secret.as_ref().map(|_| Secret::masked());
         Self {
             urls: self.urls.iter().map(|url| without_user_info(url)).collect(),

@@ -50,7 +50,8 @@ pub async fn announce(monitoring_url: Option<&str>) -> AckWorth {
     worth
 }
 
-async fn find_out(monitoring_url: Option<&str>) -> AckWorth {
+/// Asks the server, and tells nobody.
+pub(crate) async fn find_out(monitoring_url: Option<&str>) -> AckWorth {
     let Some(url) = monitoring_url else {
         return AckWorth::Unknown;
     };

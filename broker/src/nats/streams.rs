@@ -17,7 +17,7 @@ use schemas::stream::{ConsumerSpec, Discard, NUM_REPLICAS, StreamSpec, Tail, all
 use super::NatsError;
 
 /// First server with `persist_mode: async`.
-const PERSIST_MODE_SINCE: (i64, i64, i64) = (2, 12, 0);
+pub const PERSIST_MODE_SINCE: (i64, i64, i64) = (2, 12, 0);
 
 /// Makes every declared stream exist as declared.
 ///
@@ -57,7 +57,7 @@ async fn ensure(
     }
 }
 
-fn is_missing(error: &async_nats::jetstream::context::GetStreamError) -> bool {
+pub(crate) fn is_missing(error: &async_nats::jetstream::context::GetStreamError) -> bool {
     match error.kind() {
         GetStreamErrorKind::JetStream(inner) => inner.error_code() == ErrorCode::STREAM_NOT_FOUND,
         _ => false,
@@ -120,7 +120,7 @@ fn compare(found: &Config, wanted: &Config) -> Result<Difference, NatsError> {
 }
 
 /// Settings that the server cannot change, or that mean the stream is not ours.
-fn refuse_unchangeable(found: &Config, wanted: &Config) -> Result<(), NatsError> {
+pub(super) fn refuse_unchangeable(found: &Config, wanted: &Config) -> Result<(), NatsError> {
     let settings = [
         ("retention", format!("{:?}", found.retention), format!("{:?}", wanted.retention)),
         ("storage", format!("{:?}", found.storage), format!("{:?}", wanted.storage)),
@@ -181,7 +181,7 @@ fn to_i64(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn failed(
+pub(super) fn failed(
     doing: &'static str,
     spec: &StreamSpec,
     source: impl std::error::Error + Send + Sync + 'static,

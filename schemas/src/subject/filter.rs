@@ -5,7 +5,7 @@ use super::{
     PARTITION, PartnerOperation, PartnerReplyKind, PaymentOperation, PurchaseOperation,
     partner_command, partner_quote_queued, payment_command,
 };
-use crate::id::{PartnerId, ProviderId};
+use crate::id::{CustomerId, PartnerId, ProviderId, RequestId};
 
 /// `purchase.create.*`
 pub fn purchase_creates() -> String {
@@ -21,6 +21,11 @@ pub fn purchase_commands() -> Vec<String> {
 /// `purchase.event.>`
 pub fn purchase_events() -> String {
     "purchase.event.>".to_owned()
+}
+
+/// `purchase.event.<customer_id>.<request_id>.*`: everything about one request.
+pub fn purchase_events_of(customer: &CustomerId, request: RequestId) -> String {
+    format!("purchase.event.{customer}.{request}.*")
 }
 
 /// `partner.*.quote`: questions to all live partners.
@@ -92,6 +97,11 @@ fn payment_replies_in(partition: &str) -> Vec<String> {
 /// `notify.>`
 pub fn notifications() -> String {
     "notify.>".to_owned()
+}
+
+/// `notify.<customer_id>.*`: everything one customer is told.
+pub fn notifications_of(customer: &CustomerId) -> String {
+    format!("notify.{customer}.*")
 }
 
 /// `dead_letter.>`

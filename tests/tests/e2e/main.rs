@@ -9,6 +9,7 @@
 mod accepting;
 mod buying;
 mod canceling;
+mod command_line;
 mod crash_points;
 mod dead_letters;
 mod expiring;

@@ -1,0 +1,185 @@
+//! `broker streams`: how full they are, who lags, and everything a locked-down server needs made.
+
+use clap::Subcommand;
+use comfy_table::Cell;
+use futures_util::TryStreamExt;
+use schemas::directory::Transport;
+use schemas::stream::{
+    self, ConsumerSpec, partner_commands_consumer, partner_quotes_consumer,
+    payment_commands_consumer,
+};
+use serde::Serialize;
+
+use super::config::ConfigArgs;
+use super::connect::{Connect, Session};
+use super::error::CliError;
+use super::out;
+use crate::config::Config;
+use crate::directory::load_partners;
+use crate::nats::streams;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Streams {
+    /// Messages, room and consumers of every stream.
+    Status {
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        connect: Connect,
+    },
+    /// Makes all streams, and the consumers of every partner of the directory and of the payment
+    /// provider, so that none of them needs the right to. Safe to repeat.
+    Provision {
+        #[command(flatten)]
+        from: ConfigArgs,
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        connect: Connect,
+    },
+}
+
+impl Streams {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Status { json, connect } => status(&connect.session(json).await?).await,
+            Self::Provision { from, json, connect } => {
+                let config = from.load()?.config;
+                let session = connect.session_with(connect.over(config.nats.clone()), json).await?;
+                provision(&session, &config).await
+            }
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct StreamStatus {
+    name: &'static str,
+    exists: bool,
+    messages: u64,
+    bytes: u64,
+    max_bytes: u64,
+    consumers: Vec<ConsumerStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct ConsumerStatus {
+    name: String,
+    /// Not yet delivered.
+    pending: u64,
+    /// Delivered, not yet acknowledged.
+    in_flight: usize,
+    redelivered: usize,
+}
+
+async fn status(session: &Session) -> anyhow::Result<()> {
+    let mut all = Vec::new();
+    for spec in stream::all() {
+        all.push(one(session, spec.name, spec.max_bytes).await?);
+    }
+    let missing: Vec<&str> = all.iter().filter(|s| !s.exists).map(|s| s.name).collect();
+    session.out.show(&all, |all| table(all))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::NotFound {
+        doing: "show every stream".to_owned(),
+        what: missing.join(", "),
+        next: "`broker serve` or `broker streams provision` makes it".to_owned(),
+    }
+    .into())
+}
+
+async fn one(
+    session: &Session,
+    name: &'static str,
+    max_bytes: u64,
+) -> Result<StreamStatus, CliError> {
+    let doing = || format!("look at stream {name}");
+    let mut status = StreamStatus {
+        name,
+        exists: false,
+        messages: 0,
+        bytes: 0,
+        max_bytes,
+        consumers: Vec::new(),
+    };
+    let stream = match session.jetstream().get_stream(name).await {
+        Ok(stream) => stream,
+        Err(error) if streams::is_missing(&error) => return Ok(status),
+        Err(error) => return Err(session.failed(doing(), error)),
+    };
+    let info = stream.cached_info();
+    status.exists = true;
+    status.messages = info.state.messages;
+    status.bytes = info.state.bytes;
+    let mut consumers = stream.consumers();
+    while let Some(info) = consumers.try_next().await.map_err(|e| session.failed(doing(), e))? {
+        status.consumers.push(ConsumerStatus {
+            name: info.name,
+            pending: info.num_pending,
+            in_flight: info.num_ack_pending,
+            redelivered: info.num_redelivered,
+        });
+    }
+    Ok(status)
+}
+
+fn table(all: &[StreamStatus]) -> String {
+    let columns =
+        ["STREAM", "MESSAGES", "BYTES", "OF", "CONSUMER", "PENDING", "IN FLIGHT", "AGAIN"];
+    let mut table = out::table(columns);
+    for status in all {
+        let mut first = vec![
+            Cell::new(status.name),
+            Cell::new(status.messages),
+            Cell::new(out::bytes(status.bytes)),
+            Cell::new(out::bytes(status.max_bytes)),
+        ];
+        if !status.exists {
+            first[1] = out::verdict("missing", false);
+        }
+        if status.consumers.is_empty() {
+            table.add_row(first);
+            continue;
+        }
+        for consumer in &status.consumers {
+            let mut row = std::mem::replace(&mut first, vec![Cell::new(""); 4]);
+            row.extend([
+                Cell::new(&consumer.name),
+                Cell::new(consumer.pending),
+                Cell::new(consumer.in_flight),
+                Cell::new(consumer.redelivered),
+            ]);
+            table.add_row(row);
+        }
+    }
+    out::trimmed(&table)
+}
+
+/// The consumers of everybody but the broker, which makes its own.
+pub(super) fn foreign_consumers(config: &Config) -> anyhow::Result<Vec<ConsumerSpec>> {
+    let partners = load_partners(&config.partners_file)?;
+    let mut consumers = Vec::new();
+    for (_, partner) in partners.iter() {
+        consumers.push(partner_commands_consumer(&partner.id));
+        if partner.transport == Transport::Queued {
+            consumers.push(partner_quotes_consumer(&partner.id));
+        }
+    }
+    consumers.push(payment_commands_consumer(&config.payment_provider));
+    Ok(consumers)
+}
+
+async fn provision(session: &Session, config: &Config) -> anyhow::Result<()> {
+    let consumers = foreign_consumers(config)?;
+    let jetstream = session.jetstream();
+    streams::ensure_all(&jetstream, &session.client).await?;
+    let mut made: Vec<String> =
+        stream::all().iter().map(|spec| format!("stream {}", spec.name)).collect();
+    for spec in stream::broker_consumers().iter().chain(&consumers) {
+        streams::ensure_consumer(&jetstream, spec).await?;
+        made.push(format!("consumer {} of {}", spec.durable, spec.stream));
+    }
+    Ok(session.out.show(&made, |made| format!("{}\nall there", made.join("\n")))?)
+}
