@@ -95,12 +95,26 @@ pub struct PartnerAnswer {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PartnerOutcome {
-    Reserved { id: ReservationId, valid_until: Timestamp },
+    Reserved {
+        id: ReservationId,
+        valid_until: Timestamp,
+    },
     Released,
-    Confirmed { order_id: OrderId, total: Money },
-    Canceled,
-    NotFound { final_for_key: bool },
-    Refused { reason: Text<200>, final_for_key: bool },
+    Confirmed {
+        order_id: OrderId,
+        total: Money,
+    },
+    /// No id only in events recorded before it was kept.
+    Canceled {
+        order_id: Option<OrderId>,
+    },
+    NotFound {
+        final_for_key: bool,
+    },
+    Refused {
+        reason: Text<200>,
+        final_for_key: bool,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -51,7 +51,9 @@ pub fn notice(partner: PartnerId, body: &[u8]) -> Result<(RequestId, PartnerAnsw
         PartnerNews::OrderConfirmed { order_id, total } => {
             PartnerOutcome::Confirmed { order_id, total }
         }
-        PartnerNews::OrderCanceled { .. } => PartnerOutcome::Canceled,
+        PartnerNews::OrderCanceled { order_id, .. } => {
+            PartnerOutcome::Canceled { order_id: Some(order_id) }
+        }
     };
     let answer = PartnerAnswer {
         partner,
@@ -85,7 +87,9 @@ fn outcome(outcome: wire::PartnerOutcome) -> PartnerOutcome {
         wire::PartnerOutcome::Confirmed { order_id, total } => {
             PartnerOutcome::Confirmed { order_id, total }
         }
-        wire::PartnerOutcome::Canceled { .. } => PartnerOutcome::Canceled,
+        wire::PartnerOutcome::Canceled { order_id } => {
+            PartnerOutcome::Canceled { order_id: Some(order_id) }
+        }
         wire::PartnerOutcome::NotFound { final_for_key } => {
             PartnerOutcome::NotFound { final_for_key }
         }
@@ -98,6 +102,7 @@ fn outcome(outcome: wire::PartnerOutcome) -> PartnerOutcome {
 #[cfg(test)]
 mod tests {
     use schemas::RejectReason;
+    use schemas::id::OrderId;
     use serde_json::{Value, json};
 
     use super::super::fixture;
@@ -156,7 +161,8 @@ mod tests {
             notice(fixture::partner(), body.to_string().as_bytes())
         };
         let (_, answer) = news(1).unwrap();
-        assert_eq!((answer.operation, answer.outcome), (None, PartnerOutcome::Canceled));
+        let outcome = PartnerOutcome::Canceled { order_id: Some(OrderId::parse("o1").unwrap()) };
+        assert_eq!((answer.operation, answer.outcome), (None, outcome));
         assert_eq!(news(2).unwrap_err().reason, RejectReason::NotAsked);
     }
 

@@ -134,7 +134,11 @@ impl Life {
                     PartnerCommand::Release => {
                         (PartnerOperation::Release, PartnerOutcome::Released)
                     }
-                    PartnerCommand::Cancel => (PartnerOperation::Cancel, PartnerOutcome::Canceled),
+                    PartnerCommand::Cancel => {
+                        let order_id = OrderId::parse("o-00000000c3d4").unwrap();
+                        let outcome = PartnerOutcome::Canceled { order_id: Some(order_id) };
+                        (PartnerOperation::Cancel, outcome)
+                    }
                     PartnerCommand::Lookup => return,
                 };
                 let operation = Some(operation);

@@ -33,6 +33,8 @@ pub struct Options {
     pub parties_seed: u64,
     /// The provider makes sure that a voided key can never be authorised.
     pub provider_fences: bool,
+    /// How far two words "not found" are apart before they count as two, milliseconds.
+    pub absence_span_ms: u32,
     /// Provider troubles (declined, lost, failed, slow), each strikes this often.
     pub provider_trouble: Permille,
 }
@@ -67,6 +69,7 @@ impl Options {
             parties_seed: u64::from(choices.below(lane, u32::MAX)),
             provider_fences: !choices.strikes(lane, 200),
             provider_trouble: if calm { 0 } else { *choices.pick(lane, &[0, 0, 20, 200]) },
+            absence_span_ms: *choices.pick(lane, &[30_000, 500]),
         }
     }
 
@@ -153,6 +156,7 @@ impl fmt::Display for Options {
         }
         write!(f, "; delays to {} ms; ", self.network_delay_max_ms)?;
         let fences = if self.provider_fences { "fences" } else { "does not fence" };
-        write!(f, "the provider {fences}, trouble={}", self.provider_trouble)
+        write!(f, "the provider {fences}, trouble={}", self.provider_trouble)?;
+        write!(f, "; absent twice after {} ms", self.absence_span_ms)
     }
 }

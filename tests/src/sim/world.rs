@@ -81,8 +81,9 @@ impl World {
         let directory = world.directory();
         let version = directory.version();
         let profiles = directory.partners.into_iter().map(broker::directory::profile).collect();
+        let absence_span = DurationMs(u64::from(luck.options.absence_span_ms));
         let setup = Setup {
-            policy: Policy::standard(Partners::new(profiles, version)),
+            policy: Policy { absence_span, ..Policy::standard(Partners::new(profiles, version)) },
             catalog: catalog(&shelves.catalog),
             provider: config.payment.provider,
         };

@@ -140,7 +140,7 @@ impl Shop {
         match self.order {
             Order::Open => None,
             Order::Accepted { total, live: true, .. } => Some(confirmed(total)),
-            Order::Accepted { live: false, .. } => Some(PartnerOutcome::Canceled),
+            Order::Accepted { live: false, .. } => Some(canceled()),
             Order::Refused | Order::Tombstoned => Some(refused(true)),
         }
     }
@@ -187,7 +187,7 @@ impl Shop {
 
     fn cancel(&mut self, profile: &PartnerProfile, mood: Mood) -> PartnerOutcome {
         match &mut self.order {
-            Order::Accepted { live: false, .. } => PartnerOutcome::Canceled,
+            Order::Accepted { live: false, .. } => canceled(),
             Order::Accepted { .. } if self.keeps_order || mood == Mood::Unwilling => {
                 self.keeps_order = true;
                 refused(true)
@@ -195,7 +195,7 @@ impl Shop {
             Order::Accepted { .. } if mood == Mood::Busy => refused(false),
             Order::Accepted { live, .. } if profile.cancel => {
                 *live = false;
-                PartnerOutcome::Canceled
+                canceled()
             }
             Order::Accepted { .. } => refused(false),
             Order::Refused | Order::Tombstoned => not_found(true),
@@ -212,7 +212,7 @@ impl Shop {
             _ if profile.lookup == LookupKind::None => refused(false),
             Order::Accepted { visible_at, .. } if now < visible_at => not_found(false),
             Order::Accepted { total, live: true, .. } => confirmed(total),
-            Order::Accepted { live: false, .. } => PartnerOutcome::Canceled,
+            Order::Accepted { live: false, .. } => canceled(),
             Order::Refused | Order::Tombstoned => not_found(true),
             Order::Open => not_found(false),
         }
@@ -222,12 +222,16 @@ impl Shop {
     pub(crate) fn take_back(&mut self) -> Option<PartnerOutcome> {
         let Order::Accepted { live: live @ true, .. } = &mut self.order else { return None };
         *live = false;
-        Some(PartnerOutcome::Canceled)
+        Some(canceled())
     }
 }
 
 fn held(until: Timestamp) -> PartnerOutcome {
     PartnerOutcome::Reserved { id: ReservationId::parse("r-1").unwrap(), valid_until: until }
+}
+
+fn canceled() -> PartnerOutcome {
+    PartnerOutcome::Canceled { order_id: Some(OrderId::parse("o-1").unwrap()) }
 }
 
 fn confirmed(total: Money) -> PartnerOutcome {

@@ -170,7 +170,7 @@ pub(super) fn release_answered(
         }
         PartnerOutcome::Reserved { .. }
         | PartnerOutcome::Confirmed { .. }
-        | PartnerOutcome::Canceled => false,
+        | PartnerOutcome::Canceled { .. } => false,
     };
     if !gone {
         return Err(Rejection::Ignored("not proven released; asked again later"));
@@ -186,7 +186,7 @@ pub(super) fn cancel_answered(d: &mut Draft<'_>, attempt: u8, outcome: &PartnerO
     };
     let stands = d.next.status == Status::Ordered && concerns_current(d, attempt);
     match outcome {
-        PartnerOutcome::Canceled | PartnerOutcome::NotFound { final_for_key: true } => {
+        PartnerOutcome::Canceled { .. } | PartnerOutcome::NotFound { final_for_key: true } => {
             d.next.undo.remove(index);
             order_gone(d, attempt);
             Ok(())

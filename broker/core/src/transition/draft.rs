@@ -97,10 +97,13 @@ impl<'a> Draft<'a> {
     }
 
     /// Another confirmation of this order will be no news.
-    pub(super) fn remember_order(&mut self, attempt: u8, order_id: OrderId) {
-        if self.next.known_orders.len() < KNOWN_ORDERS_MAX {
+    /// False if there is no room for another one.
+    pub(super) fn remember_order(&mut self, attempt: u8, order_id: OrderId) -> bool {
+        let has_room = self.next.known_orders.len() < KNOWN_ORDERS_MAX;
+        if has_room {
             self.next.known_orders.push(KnownOrder { attempt, order_id });
         }
+        has_room
     }
 
     /// Opens an incident once per kind; tells operator and customer.

@@ -19,6 +19,28 @@ pub(super) fn answered(d: &mut Draft<'_>, answer: PartnerAnswer) -> Outcome {
             ));
         }
     }
+    let is_news = remember_canceled(d, &answer);
+    match route(d, answer) {
+        Err(Rejection::Ignored(_)) if is_news => Ok(()),
+        routed => routed,
+    }
+}
+
+/// A cancellation may overtake the confirmation of the order it takes back. When that one comes it
+/// must not look like an order that turned up late. True if this is the first word of the order.
+fn remember_canceled(d: &mut Draft<'_>, answer: &PartnerAnswer) -> bool {
+    let PartnerOutcome::Canceled { order_id: Some(order_id) } = &answer.outcome else {
+        return false;
+    };
+    if matches!(answer.operation, Some(PartnerOperation::Reserve | PartnerOperation::Release)) {
+        return false;
+    }
+    !d.next.knows_order(answer.attempt, order_id)
+        && d.remember_order(answer.attempt, order_id.clone())
+}
+
+/// To the step or the compensation that waits for it.
+fn route(d: &mut Draft<'_>, answer: PartnerAnswer) -> Outcome {
     let PartnerAnswer { attempt, operation, in_reply_to, outcome, .. } = answer;
     match operation {
         Some(PartnerOperation::Reserve) => reserve_answered(d, attempt, outcome),
@@ -28,7 +50,7 @@ pub(super) fn answered(d: &mut Draft<'_>, answer: PartnerAnswer) -> Outcome {
         }
         // Unasked or looked up: somebody has seen to it.
         None | Some(PartnerOperation::Lookup)
-            if is_canceling(d, attempt) && outcome == PartnerOutcome::Canceled =>
+            if is_canceling(d, attempt) && matches!(outcome, PartnerOutcome::Canceled { .. }) =>
         {
             compensation::cancel_answered(d, attempt, &outcome)
         }
@@ -73,7 +95,7 @@ fn reserve_answered(d: &mut Draft<'_>, attempt: u8, outcome: PartnerOutcome) -> 
         }
         PartnerOutcome::Released
         | PartnerOutcome::Confirmed { .. }
-        | PartnerOutcome::Canceled
+        | PartnerOutcome::Canceled { .. }
         | PartnerOutcome::NotFound { .. } => Err(Rejection::refused(
             RejectReason::NotAsked,
             "a reserve is answered by reserved or refused",

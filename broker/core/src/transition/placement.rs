@@ -66,7 +66,7 @@ fn while_placing(
         }
         // About one copy only: another one may have been accepted.
         PartnerOutcome::Refused { final_for_key: false, .. } => become_unknown(d),
-        PartnerOutcome::Canceled => {
+        PartnerOutcome::Canceled { .. } => {
             d.row(Row::C10);
             checkout::fail_attempt(d, RejectReason::PartnerCanceled);
         }
@@ -177,7 +177,7 @@ fn while_unknown(
             d.row(Row::C12);
             placed(d, order_id, total);
         }
-        PartnerOutcome::Canceled => proven_absent(d),
+        PartnerOutcome::Canceled { .. } => proven_absent(d),
         PartnerOutcome::NotFound { final_for_key: true } => {
             // Whatever was confirmed before: should it turn up again, it is a rogue order.
             d.checkout_mut().order = None;
@@ -311,7 +311,10 @@ fn while_placed(d: &mut Draft<'_>, outcome: PartnerOutcome) -> Outcome {
             d.incident(Incident::LateOrder);
             Ok(())
         }
-        PartnerOutcome::Canceled => {
+        PartnerOutcome::Canceled { order_id: Some(other) } if other != known.order_id => {
+            Err(Rejection::Ignored("another order was canceled; the confirmed one stands"))
+        }
+        PartnerOutcome::Canceled { .. } => {
             partner_canceled(d);
             Ok(())
         }
@@ -347,7 +350,7 @@ fn partner_canceled(d: &mut Draft<'_>) {
 fn late(d: &mut Draft<'_>, attempt: u8, outcome: PartnerOutcome) -> Outcome {
     let order_id = match outcome {
         PartnerOutcome::Confirmed { order_id, .. } => order_id,
-        PartnerOutcome::Canceled
+        PartnerOutcome::Canceled { .. }
         | PartnerOutcome::NotFound { .. }
         | PartnerOutcome::Refused { .. }
         | PartnerOutcome::Reserved { .. }

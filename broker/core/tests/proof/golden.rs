@@ -102,7 +102,7 @@ fn partner_events(partner: &str) -> Vec<(String, Event)> {
             ("released", PartnerOutcome::Released),
             ("confirmed", confirmed("o-1", 2500)),
             ("confirmed too dear", confirmed("o-1", 2501)),
-            ("canceled", PartnerOutcome::Canceled),
+            ("canceled", canceled("o-1")),
             ("not_found", not_found(false)),
             ("not_found for good", not_found(true)),
             ("refused", refused(false)),

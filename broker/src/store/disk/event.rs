@@ -81,12 +81,27 @@ pub enum DiskFinding<'a> {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DiskPartnerOutcome<'a> {
-    Reserved { id: &'a str, valid_until: u64 },
+    Reserved {
+        id: &'a str,
+        valid_until: u64,
+    },
     Released,
-    Confirmed { order_id: &'a str, total: DiskMoney },
+    Confirmed {
+        order_id: &'a str,
+        total: DiskMoney,
+    },
     Canceled,
-    NotFound { final_for_key: bool },
-    Refused { reason: &'a str, final_for_key: bool },
+    NotFound {
+        final_for_key: bool,
+    },
+    Refused {
+        reason: &'a str,
+        final_for_key: bool,
+    },
+    /// `Canceled`, since the order it takes back is kept.
+    CanceledOrder {
+        order_id: &'a str,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -245,7 +260,10 @@ impl<'a> From<&'a PartnerOutcome> for DiskPartnerOutcome<'a> {
             PartnerOutcome::Confirmed { order_id, total } => {
                 Self::Confirmed { order_id: order_id.as_str(), total: (*total).into() }
             }
-            PartnerOutcome::Canceled => Self::Canceled,
+            PartnerOutcome::Canceled { order_id: Some(order_id) } => {
+                Self::CanceledOrder { order_id: order_id.as_str() }
+            }
+            PartnerOutcome::Canceled { order_id: None } => Self::Canceled,
             PartnerOutcome::NotFound { final_for_key } => {
                 Self::NotFound { final_for_key: *final_for_key }
             }
@@ -270,7 +288,10 @@ impl TryFrom<DiskPartnerOutcome<'_>> for PartnerOutcome {
                 order_id: OrderId::parse(order_id).map_err(bad)?,
                 total: total.try_into()?,
             },
-            DiskPartnerOutcome::Canceled => Self::Canceled,
+            DiskPartnerOutcome::Canceled => Self::Canceled { order_id: None },
+            DiskPartnerOutcome::CanceledOrder { order_id } => {
+                Self::Canceled { order_id: Some(OrderId::parse(order_id).map_err(bad)?) }
+            }
             DiskPartnerOutcome::NotFound { final_for_key } => Self::NotFound { final_for_key },
             DiskPartnerOutcome::Refused { reason, final_for_key } => Self::Refused {
                 reason: Text::parse(reason).map_err(|e| DiskError::new("partner outcome", e))?,

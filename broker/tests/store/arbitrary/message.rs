@@ -31,7 +31,7 @@ fn partner_outcome() -> impl Strategy<Value = PartnerOutcome> + Clone {
         Just(PartnerOutcome::Released),
         (order_id(), money())
             .prop_map(|(order_id, total)| PartnerOutcome::Confirmed { order_id, total }),
-        Just(PartnerOutcome::Canceled),
+        option::of(order_id()).prop_map(|order_id| PartnerOutcome::Canceled { order_id }),
         any::<bool>().prop_map(|final_for_key| PartnerOutcome::NotFound { final_for_key }),
         (text(), any::<bool>())
             .prop_map(|(reason, final_for_key)| PartnerOutcome::Refused { reason, final_for_key }),

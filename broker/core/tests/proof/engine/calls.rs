@@ -108,6 +108,19 @@ fn a_question_that_had_to_wait_takes_the_place_that_became_free() {
 }
 
 #[test]
+fn a_place_that_nobody_waited_for_is_there_for_the_next_one() {
+    let mut narrow = plain("a");
+    narrow.in_flight_max = 1;
+    let mut rig = Rig::new(vec![narrow]);
+    create(&mut rig, 1);
+    rig.has_none("a");
+    let mut next = submission();
+    next.id = request_id(2);
+    rig.create(next);
+    assert_eq!(rig.asked.len(), 1);
+}
+
+#[test]
 fn a_question_that_had_to_wait_has_its_own_time_out_and_retry() {
     let mut narrow = plain("a");
     narrow.in_flight_max = 1;

@@ -36,6 +36,25 @@ fn creation_and_admission_are_one_commit() {
 }
 
 #[test]
+fn what_changed_a_request_and_what_was_refused_is_told_by_name() {
+    let mut rig = Rig::new(vec![plain("a")]);
+    rig.create(submission());
+    rig.command(request_id(1), cancel());
+    rig.command(request_id(1), accept(7));
+    let told: Vec<String> = rig
+        .facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::Transition { event, .. } => Some((*event).to_owned()),
+            Fact::Refused { event, reason, .. } => Some(format!("{event}: {}", reason.label())),
+            _ => None,
+        })
+        .collect();
+    // Creation and admission are one commit; it is named after the last of both.
+    assert_eq!(told, ["admitted", "cancel", "accept_quote: transition_not_allowed"]);
+}
+
+#[test]
 fn an_answer_to_the_order_is_acknowledged_only_after_its_commit() {
     let mut rig = Rig::new(vec![plain("a")]);
     rig.create(submission());

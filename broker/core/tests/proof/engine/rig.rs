@@ -344,7 +344,7 @@ fn content_store(command: &PartnerCommand, now: Timestamp) -> (PartnerOperation,
                 PartnerOutcome::Confirmed { order_id: order_id("o-1"), total: *price_cap };
             (PartnerOperation::Place, confirmed)
         }
-        PartnerCommand::Cancel => (PartnerOperation::Cancel, PartnerOutcome::Canceled),
+        PartnerCommand::Cancel => (PartnerOperation::Cancel, crate::support::canceled("o-1")),
         PartnerCommand::Lookup => {
             (PartnerOperation::Lookup, PartnerOutcome::NotFound { final_for_key: true })
         }

@@ -182,7 +182,7 @@ fn partner_outcome(number: usize) -> PartnerOutcome {
         4 => confirmed("o-1", 2000),
         5 => confirmed("o-2", 2000),
         6 => confirmed("o-1", 999_999),
-        7 => PartnerOutcome::Canceled,
+        7 => canceled("o-1"),
         8 => not_found(true),
         9 => not_found(false),
         10 => refused(true),
@@ -296,7 +296,7 @@ fn hear(world: &mut World, index: usize, again: bool) {
 fn lose_answer(world: &mut World, index: usize) {
     let Some(index) = pick(index, world.answers.len()) else { return };
     let kept = matches!(&world.answers[index], Event::Partner(answer)
-        if answer.operation.is_none() || answer.outcome == PartnerOutcome::Canceled);
+        if answer.operation.is_none() || matches!(answer.outcome, PartnerOutcome::Canceled { .. }));
     if !kept {
         world.answers.remove(index);
     }

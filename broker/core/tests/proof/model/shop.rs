@@ -119,7 +119,7 @@ impl Shop {
         match self.order {
             Order::Open => None,
             Order::Accepted { total, live: true, .. } => Some(confirmed(total)),
-            Order::Accepted { live: false, .. } => Some(PartnerOutcome::Canceled),
+            Order::Accepted { live: false, .. } => Some(canceled()),
             Order::Refused | Order::Tombstoned => Some(refused(true)),
         }
     }
@@ -175,10 +175,10 @@ impl Shop {
 
     fn cancel(&mut self, profile: &PartnerProfile) -> PartnerOutcome {
         match &mut self.order {
-            Order::Accepted { live: false, .. } => PartnerOutcome::Canceled,
+            Order::Accepted { live: false, .. } => canceled(),
             Order::Accepted { live, .. } if profile.cancel => {
                 *live = false;
-                PartnerOutcome::Canceled
+                canceled()
             }
             Order::Accepted { .. } => refused(false),
             Order::Refused | Order::Tombstoned => not_found(true),
@@ -195,7 +195,7 @@ impl Shop {
             _ if profile.lookup == LookupKind::None => refused(false),
             Order::Accepted { visible_at, .. } if now < visible_at => not_found(false),
             Order::Accepted { total, live: true, .. } => confirmed(total),
-            Order::Accepted { live: false, .. } => PartnerOutcome::Canceled,
+            Order::Accepted { live: false, .. } => canceled(),
             Order::Refused | Order::Tombstoned => not_found(true),
             Order::Open => not_found(false),
         }
@@ -204,6 +204,10 @@ impl Shop {
 
 fn held(until: Timestamp) -> PartnerOutcome {
     PartnerOutcome::Reserved { id: reservation_id("r-1"), valid_until: until }
+}
+
+fn canceled() -> PartnerOutcome {
+    PartnerOutcome::Canceled { order_id: Some(order_id("o-1")) }
 }
 
 fn confirmed(total: Money) -> PartnerOutcome {

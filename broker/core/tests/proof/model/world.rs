@@ -195,7 +195,7 @@ impl World {
         let super::shop::Order::Accepted { total, live, .. } = &mut shop.order else { return };
         let outcome = if takes_back {
             *live = false;
-            PartnerOutcome::Canceled
+            crate::support::canceled("o-1")
         } else {
             PartnerOutcome::Confirmed { order_id: crate::support::order_id("o-1"), total: *total }
         };

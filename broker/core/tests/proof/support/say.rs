@@ -118,6 +118,10 @@ pub(crate) fn confirmed(order: &str, minor: u64) -> PartnerOutcome {
     PartnerOutcome::Confirmed { order_id: order_id(order), total: usd(minor) }
 }
 
+pub(crate) fn canceled(order: &str) -> PartnerOutcome {
+    PartnerOutcome::Canceled { order_id: Some(order_id(order)) }
+}
+
 pub(crate) fn refused(final_for_key: bool) -> PartnerOutcome {
     PartnerOutcome::Refused { reason: Text::parse("no").unwrap(), final_for_key }
 }

@@ -1,6 +1,6 @@
 //! A request brought to a certain point by events, and what happens there.
 
-use broker_core::event::{Event, Finding, PartnerOutcome, PaymentOutcome};
+use broker_core::event::{Event, Finding, PaymentOutcome};
 use broker_core::partner::PartnerProfile;
 use broker_core::policy::Policy;
 use broker_core::quote::Quote;
@@ -222,7 +222,7 @@ impl Scene {
 
     /// The partner took the order back and the customer wants another one.
     pub(crate) fn rebuying() -> Self {
-        Self::rebuying_ordered().then(super::notice("plain", 1, PartnerOutcome::Canceled))
+        Self::rebuying_ordered().then(super::notice("plain", 1, super::canceled("o-1")))
     }
 
     /// … before the partner does so.

@@ -1,7 +1,7 @@
 //! Taking the money of a standing order (C15–C17).
 
 use broker_core::Event;
-use broker_core::event::{PartnerOutcome, PaymentOutcome};
+use broker_core::event::PaymentOutcome;
 use broker_core::timer::TimerKind;
 use schemas::subject::{PartnerOperation, PaymentOperation};
 
@@ -129,7 +129,7 @@ fn an_order_that_can_be_neither_paid_nor_given_back_stands_as_an_incident() {
 
 #[test]
 fn an_unpaid_order_that_is_given_back_ends_as_failed_and_keeps_no_hold() {
-    let gone = says("plain", 1, PartnerOperation::Cancel, PartnerOutcome::Canceled);
+    let gone = says("plain", 1, PartnerOperation::Cancel, canceled("o-1"));
     assert_shows(
         &Scene::capture_failed().shows(gone),
         "

@@ -1,7 +1,6 @@
 //! A fence around an order that nobody has seen: a cancel by its key, whose answer is final (C13).
 
 use broker_core::effect::{Effect, PartnerCommand};
-use broker_core::event::PartnerOutcome;
 use broker_core::partner::PartnerProfile;
 use broker_core::request::{Incident, Step, Unknown};
 use broker_core::timer::TimerKind;
@@ -43,7 +42,7 @@ fn a_fence_is_put_up_when_a_look_up_cannot_prove_it() {
 fn an_order_that_the_fence_canceled_is_gone_too() {
     let mut scene =
         Scene::unknown_past_window_at("fencing").then(looked_up("fencing", not_found(false)));
-    assert_eq!(rows(&scene.apply(fenced("fencing", PartnerOutcome::Canceled))), "C13 C18");
+    assert_eq!(rows(&scene.apply(fenced("fencing", canceled("o-1")))), "C13 C18");
 }
 
 #[test]
@@ -98,7 +97,7 @@ fn a_confirmation_that_a_fence_has_overtaken_waits_for_its_answer() {
         ",
     );
     assert_shows(
-        &fencing().shows(fenced("fencing", PartnerOutcome::Canceled)),
+        &fencing().shows(fenced("fencing", canceled("o-1"))),
         "
         rows:    C13 C18
         status:  v12 ordering, sweep 1
@@ -230,7 +229,7 @@ fn a_fence_that_cannot_say_does_not_keep_two_late_look_ups_from_proving_absence(
 fn proof_of_absence_ends_the_call_for_a_human_about_it_and_no_other() {
     let mut scene = Scene::unknown_at("plain");
     scene.request.incident = Some(Incident::PlacementUnknown);
-    let gone = fenced("plain", PartnerOutcome::Canceled);
+    let gone = fenced("plain", canceled("o-1"));
     assert_eq!(scene.clone().apply(gone.clone()).next.incident, None);
     scene.request.incident = Some(Incident::LateOrder);
     assert_eq!(scene.apply(gone).next.incident, Some(Incident::LateOrder));

@@ -1,6 +1,6 @@
 //! Time passing: expiry (T11, T13, T14), copies that were never sent, and timers that are not due.
 
-use broker_core::event::{LapsedOperation, PartnerOutcome};
+use broker_core::event::LapsedOperation;
 use broker_core::timer::TimerKind;
 use schemas::DurationMs;
 use schemas::purchase::Mode;
@@ -215,7 +215,7 @@ fn nothing_is_bought_again_when_all_attempts_are_used_up() {
     let taken_back = |attempts_max| {
         let mut scene = Scene::rebuying_ordered();
         scene.policy.attempts_max = attempts_max;
-        status(&scene.apply(notice("plain", 1, PartnerOutcome::Canceled)).next)
+        status(&scene.apply(notice("plain", 1, canceled("o-1"))).next)
     };
     assert_eq!(taken_back(1), "failed (partner_canceled)");
     assert_eq!(taken_back(2), "ordering");

@@ -19,7 +19,7 @@ fn cancel_answer(outcome: PartnerOutcome) -> Event {
 fn a_canceled_order_is_told_and_its_money_follows() {
     let mut scene = Scene::canceling();
     assert_shows(
-        &scene.shows(cancel_answer(PartnerOutcome::Canceled)),
+        &scene.shows(cancel_answer(canceled("o-1"))),
         "
         rows:    T19
         status:  v8 canceled, sweep 1, notified 2, cancel requested
@@ -130,7 +130,7 @@ fn a_refused_cancel_of_a_rogue_order_says_nothing_about_the_standing_one() {
 #[test]
 fn an_unasked_cancel_notice_counts_as_the_answer_to_ours() {
     let mut scene = Scene::canceling();
-    let shown = scene.shows(notice("plain", 1, PartnerOutcome::Canceled));
+    let shown = scene.shows(notice("plain", 1, canceled("o-1")));
     assert!(shown.starts_with("rows:    T19"), "{shown}");
 }
 
@@ -139,7 +139,7 @@ fn a_capture_on_its_way_does_not_stop_the_cancel() {
     let mut scene = Scene::capturing().then(cancel());
     scene.apply(pays(1, PaymentOperation::Capture, captured(2500)));
     assert_shows(
-        &scene.shows(cancel_answer(PartnerOutcome::Canceled)),
+        &scene.shows(cancel_answer(canceled("o-1"))),
         "
         rows:    T19
         status:  v8 canceled, sweep 1, notified 2, cancel requested
@@ -161,7 +161,7 @@ fn a_rogue_order_that_is_gone_lets_the_waiting_attempt_go_on() {
         .then(void(PaymentOutcome::Voided));
     assert_eq!(status(&scene.request), "ordering");
     assert_shows(
-        &scene.shows(cancel_answer(PartnerOutcome::Canceled)),
+        &scene.shows(cancel_answer(canceled("o-1"))),
         "
         rows:    T16 C1
         status:  v8 ordering, sweep 1, incident LateOrder, tried plain ideal
@@ -205,7 +205,7 @@ fn a_rogue_order_is_canceled_once_however_often_it_is_confirmed() {
     let mut scene = Scene::rogue_order_while_searching();
     let copy = || confirms_again("o-1");
     assert!(scene.try_apply(copy()).is_err(), "while it is being canceled");
-    scene.apply(cancel_answer(PartnerOutcome::Canceled));
+    scene.apply(cancel_answer(canceled("o-1")));
     assert!(scene.request.undo.is_empty());
     assert!(scene.try_apply(copy()).is_err(), "once it is canceled");
 }
@@ -274,7 +274,7 @@ fn an_order_that_nobody_can_cancel_is_left_to_a_human_and_only_asked_about_now_a
         assert_eq!(lines, ["trailing lookup#1"]);
     }
     assert!(scene.request.is_active() && !scene.request.undo.is_empty(), "it is never lost");
-    let seen_to = says("trailing", 1, PartnerOperation::Lookup, PartnerOutcome::Canceled);
+    let seen_to = says("trailing", 1, PartnerOperation::Lookup, canceled("o-1"));
     let next = scene.apply(seen_to).next;
     assert_eq!(next.undo[0].kind, UndoKind::Void, "once it is gone the money follows");
 }

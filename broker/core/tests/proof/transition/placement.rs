@@ -75,12 +75,13 @@ fn a_final_refusal_frees_money_and_stock() {
 #[test]
 fn an_order_canceled_in_the_same_breath_frees_the_money() {
     assert_shows(
-        &Scene::placing().shows(place(PartnerOutcome::Canceled)),
+        &Scene::placing().shows(place(canceled("o-1"))),
         "
         rows:    C10 C18
         status:  v5 ordering, sweep 1
         attempt: 1 at plain: failed (partner_canceled)
         holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        known:   o-1#1
         undo:    void#1 at plain, sent 1 times, lapses +0.500s
         timers:  expiry +600.000s, undo +1.000s
         effect:  pay void#1
@@ -107,7 +108,7 @@ fn a_confirmation_above_the_cap_is_an_incident_and_is_undone_order_first() {
         effect:  event incident
         ",
     );
-    let gone = says("plain", 1, PartnerOperation::Cancel, PartnerOutcome::Canceled);
+    let gone = says("plain", 1, PartnerOperation::Cancel, canceled("o-1"));
     assert_shows(
         &scene.shows(gone),
         "
@@ -204,7 +205,7 @@ fn a_late_refusal_does_not_shake_a_confirmed_order() {
 fn an_order_that_the_partner_takes_back_is_refunded_and_told() {
     let mut scene = Scene::completed();
     assert_shows(
-        &scene.shows(notice("plain", 1, PartnerOutcome::Canceled)),
+        &scene.shows(notice("plain", 1, canceled("o-1"))),
         "
         rows:    T21
         status:  v7 failed (partner_canceled), sweep 1, notified 2
@@ -223,7 +224,7 @@ fn an_order_that_the_partner_takes_back_is_refunded_and_told() {
 fn a_customer_who_wants_it_gets_another_copy_after_the_money_is_back() {
     let mut scene = Scene::completed_for(|wanted| wanted.rebuy = true);
     assert_shows(
-        &scene.shows(notice("plain", 1, PartnerOutcome::Canceled)),
+        &scene.shows(notice("plain", 1, canceled("o-1"))),
         "
         rows:    T21
         status:  v7 ordering, sweep 1, notified 1
@@ -262,7 +263,7 @@ fn after_an_order_was_taken_back_any_outcome_of_the_new_search_is_told() {
         .then(accept(7))
         .then(pays(1, schemas::subject::PaymentOperation::Authorize, authorized(3500)))
         .then(place(confirmed("o-1", 3500)))
-        .then(notice("plain", 1, PartnerOutcome::Canceled))
+        .then(notice("plain", 1, canceled("o-1")))
         .then(pays(
             1,
             schemas::subject::PaymentOperation::Void,
@@ -322,8 +323,56 @@ fn an_order_that_turns_up_after_the_end_never_makes_it_ordered() {
 }
 
 #[test]
+fn a_confirmation_that_its_own_cancel_overtook_is_no_late_order() {
+    let mut scene = Scene::placing().then(notice("plain", 1, canceled("o-1")));
+    assert_eq!(scene.request.known_orders.len(), 1);
+    let shown = scene.shows(place(confirmed("o-1", 2500)));
+    assert_eq!(shown, "nothing to do: this order is known and dealt with\n");
+}
+
+#[test]
+fn a_cancel_that_comes_late_is_kept_for_the_confirmation_it_overtook() {
+    let mut scene = Scene::unwinding();
+    assert_shows(
+        &scene.shows(notice("plain", 1, canceled("o-1"))),
+        "
+        rows:    -
+        status:  v6 ordering, sweep 1
+        attempt: 1 at plain: failed (partner_rejected), next ideal
+        holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s
+        known:   o-1#1
+        undo:    void#1 at plain, sent 1 times, lapses +0.500s
+        timers:  expiry +600.000s, undo +1.000s
+        ",
+    );
+    for copy in [canceled("o-1"), confirmed("o-1", 2500)] {
+        let shown = scene.shows(notice("plain", 1, copy));
+        assert!(shown.starts_with("nothing to do: "), "{shown}");
+    }
+}
+
+#[test]
+fn a_cancel_of_another_order_leaves_the_confirmed_one_standing() {
+    let mut scene = Scene::completed().then(notice("plain", 1, canceled("o-2")));
+    assert_eq!(status(&scene.request), "ordered");
+    assert_eq!(scene.request.known_orders.len(), 1);
+    let shown = scene.shows(notice("plain", 1, canceled("o-2")));
+    assert!(shown.starts_with("nothing to do: another order was canceled"), "{shown}");
+}
+
+#[test]
+fn a_store_that_cancels_ever_new_orders_fills_no_memory() {
+    let mut scene = Scene::unwinding();
+    for order in 0..broker_core::request::KNOWN_ORDERS_MAX {
+        scene.apply(notice("plain", 1, canceled(&format!("o-{order}"))));
+    }
+    let shown = scene.shows(notice("plain", 1, canceled("o-another")));
+    assert_eq!(shown, "nothing to do: late, and no order\n");
+}
+
+#[test]
 fn late_words_without_an_order_are_ignored() {
-    for outcome in [refused(true), not_found(true), PartnerOutcome::Canceled] {
+    for outcome in [refused(true), not_found(true)] {
         let shown = Scene::unwinding().shows(place(outcome));
         assert_eq!(shown, "nothing to do: late, and no order\n");
     }

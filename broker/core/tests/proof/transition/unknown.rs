@@ -223,7 +223,7 @@ fn looked_up_at(scene: &Scene, outcome: PartnerOutcome) -> broker_core::Event {
 fn final_words_about_the_order_are_proof() {
     for event in [
         looked_up("plain", not_found(true)),
-        looked_up("plain", PartnerOutcome::Canceled),
+        looked_up("plain", canceled("o-1")),
         says("plain", 1, PartnerOperation::Place, refused(true)),
         notice("plain", 1, refused(true)),
     ] {
