@@ -69,7 +69,7 @@ impl<P: Ports> Driver<P> {
             // 3. Time.
             let now = self.clock.now();
             if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now) {
-                self.engine.handle(Input::Tick, now);
+                self.engine_takes(Input::Tick);
             }
             // 4. Outputs.
             self.perform_outputs();
@@ -94,7 +94,7 @@ impl<P: Ports> Driver<P> {
     fn take_mail(&mut self, mail: Mail) -> bool {
         match mail {
             Mail::Input(input) => {
-                self.engine.handle(*input, self.clock.now());
+                self.engine_takes(*input);
                 false
             }
             Mail::Stop => true,
@@ -106,11 +106,18 @@ impl<P: Ports> Driver<P> {
         while taken < TURN_INPUTS_MAX
             && let Ok(input) = self.mailbox.intake.try_recv()
         {
-            self.engine.handle(input, self.clock.now());
+            self.engine_takes(input);
             taken += 1;
         }
         self.mailbox.give_back(taken);
         taken
+    }
+
+    /// The time first: a jump after it was read is one for the next input.
+    fn engine_takes(&mut self, input: Input) {
+        let now = self.clock.now();
+        self.engine.time_is_steady_since(self.clock.steady_since());
+        self.engine.handle(input, now);
     }
 
     fn perform_outputs(&mut self) {
@@ -136,7 +143,7 @@ impl<P: Ports> Driver<P> {
             },
             recv(self.mailbox.intake) -> input => {
                 if let Ok(input) = input {
-                    self.engine.handle(input, self.clock.now());
+                    self.engine_takes(input);
                     self.mailbox.give_back(1);
                 } else {
                     // Nobody outside is left; only our own results still matter.

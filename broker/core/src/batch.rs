@@ -83,6 +83,26 @@ pub struct AuditRow {
 pub enum Change {
     Created,
     Applied(Event),
+    /// Applied shortly after the clock had jumped ahead, by
+    /// [`transition_in_doubt`](crate::transition::transition_in_doubt).
+    AppliedInDoubt(Event),
+}
+
+impl Change {
+    pub const fn event(&self) -> Option<&Event> {
+        match self {
+            Self::Created => None,
+            Self::Applied(event) | Self::AppliedInDoubt(event) => Some(event),
+        }
+    }
+
+    /// What changed the request, for logs and metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Applied(event) | Self::AppliedInDoubt(event) => event.label(),
+        }
+    }
 }
 
 /// Where a message stood in its stream.

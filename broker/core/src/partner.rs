@@ -29,6 +29,11 @@ pub struct PartnerProfile {
 }
 
 impl PartnerProfile {
+    /// A look-up after the window of an order is proof by itself.
+    pub fn sees_everything(&self) -> bool {
+        self.honours_not_after && self.lookup == LookupKind::ReadYourWrites
+    }
+
     /// The most cautious assumptions: for a partner that left the directory while an attempt with
     /// it was open.
     pub fn cautious(id: PartnerId) -> Self {

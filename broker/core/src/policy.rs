@@ -2,7 +2,7 @@
 
 use schemas::DurationMs;
 
-use crate::partner::Partners;
+use crate::partner::{PartnerProfile, Partners};
 
 /// Knobs of the core. There is no `Default`: [`Policy::standard`] says the numbers aloud.
 #[derive(Debug, Clone)]
@@ -129,6 +129,21 @@ impl Policy {
             expiry_min: DurationMs(1),
             expiry_max: DurationMs::from_secs(90 * DAY),
         }
+    }
+
+    /// How long after a jump of the clock having waited proves nothing yet: by then every window
+    /// that was open at the jump has closed, also the one of an order at this store, and what it
+    /// accepted is visible.
+    pub fn doubt_after_jump(&self, ordered_at: Option<&PartnerProfile>) -> DurationMs {
+        let order_ms = match ordered_at {
+            None => 0,
+            Some(store) if store.sees_everything() => self.place_window.0,
+            Some(store) => {
+                self.place_window.0.saturating_add(store.settle.0).max(self.absence_span.0)
+            }
+        };
+        let window_ms = order_ms.max(self.authorize_timeout.0);
+        DurationMs(window_ms.saturating_add(self.clock_margin.0))
     }
 
     /// The step of a ladder for the n-th wait (from 0); the last step repeats.

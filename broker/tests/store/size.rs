@@ -51,7 +51,7 @@ fn an_ordered_request_fits_its_journal_budget_and_its_heads_stay_small() {
         let before = store.stats().journal_bytes;
         let head = postcard::to_stdvec(&DiskHead::from(&batch.request)).unwrap().len();
         assert!(head <= HEAD_BYTES_TARGET, "{head} bytes: {:#?}", batch.request);
-        let steps: Vec<_> = batch.audit.iter().map(|row| label(&row.change)).collect();
+        let steps: Vec<_> = batch.audit.iter().map(|row| row.change.label()).collect();
         let answer = store.commit(vec![write(batch)]).unwrap();
         assert!(matches!(answer[..], [Committed::Request { .. }]), "{answer:?}");
         lines.push(format!("{} bytes: {}", store.stats().journal_bytes - before, steps.join(", ")));
@@ -60,11 +60,4 @@ fn an_ordered_request_fits_its_journal_budget_and_its_heads_stay_small() {
     println!("{total} bytes in {commits} commits\n{}", lines.join("\n"));
     assert!(total <= JOURNAL_BYTES_MAX, "{total} bytes\n{}", lines.join("\n"));
     assert!(commits <= 6, "{commits} commits");
-}
-
-fn label(change: &broker_core::batch::Change) -> &'static str {
-    match change {
-        broker_core::batch::Change::Created => "created",
-        broker_core::batch::Change::Applied(event) => event.label(),
-    }
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use broker_core::batch::Change;
 use broker_core::effect::{Effect, EventKind, Outcome};
 use broker_core::receipt::Verdict;
 use broker_core::request::{Incident, Status, Step};
@@ -150,7 +149,7 @@ impl Coverage {
             for row in &step.rows {
                 self.count(Reach::Row, row.label());
             }
-            if let Change::Applied(event) = step.change {
+            if let Some(event) = step.event() {
                 self.count(Reach::Event, event.label());
             }
             for effect in step.effects() {

@@ -61,6 +61,7 @@ fn history(case: &Case<'_>, lines: &mut Vec<(Timestamp, &'static str, String)>) 
         let event = match step.change {
             Change::Created => "created".to_owned(),
             Change::Applied(event) => format!("{event:?}"),
+            Change::AppliedInDoubt(event) => format!("in doubt, {event:?}"),
         };
         let leaving: Vec<String> = step.effects().map(effect).collect();
         let (version, status) = (step.next.version.0, step.next.status.kind().label());

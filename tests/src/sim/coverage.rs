@@ -88,7 +88,9 @@ impl Coverage {
                     self.add(Group::Status, PurchaseStatus::Pending as usize, 1);
                     self.named(Group::Event, "created");
                 }
-                Change::Applied(event) => self.named(Group::Event, groups::event_label(event)),
+                Change::Applied(event) | Change::AppliedInDoubt(event) => {
+                    self.named(Group::Event, groups::event_label(event))
+                }
             }
         }
         for row in &batch.outbox {

@@ -159,15 +159,21 @@ impl Node {
         self.hands.set(scene.wall(), scene.now.since(self.started));
     }
 
+    fn engine_takes(&mut self, input: Input) {
+        let now = self.clock.now();
+        self.engine.time_is_steady_since(self.clock.steady_since());
+        self.engine.handle(input, now);
+    }
+
     /// One turn of the engine thread, then one of egress.
     pub fn turn(&mut self, scene: &mut Scene) -> Result<(), Died> {
         loop {
             while let Some(input) = self.inputs.pop_front() {
-                self.engine.handle(input, self.clock.now());
+                self.engine_takes(input);
             }
             let now = self.clock.now();
             if self.engine.poll_timeout().is_some_and(|(at, _)| at <= now) {
-                self.engine.handle(Input::Tick, now);
+                self.engine_takes(Input::Tick);
             }
             while let Some(output) = self.engine.poll_output() {
                 self.perform(output, scene)?;

@@ -15,7 +15,7 @@ impl Engine {
         let hot = self.hot.get_mut(&request).expect("only hot requests are decided");
         let before = hot.request();
         let expect = before.map_or(Expect::Absent, |record| Expect::Version(record.version));
-        let event = change.steps.last().map_or("none", |(last, _)| label(last));
+        let event = change.steps.last().map_or("none", |(last, _)| last.label());
         let rows = change.steps.iter().flat_map(|(_, step)| step.rows.iter().copied()).collect();
         let mut audit = Vec::with_capacity(change.steps.len());
         let mut outbox = Vec::new();
@@ -108,13 +108,6 @@ impl Engine {
         let in_flight = self.hot.get_mut(&request)?.committing.take()?;
         assert!(in_flight.token == token, "one commit in flight per request");
         Some((request, in_flight))
-    }
-}
-
-const fn label(change: &crate::batch::Change) -> &'static str {
-    match change {
-        crate::batch::Change::Created => "created",
-        crate::batch::Change::Applied(event) => event.label(),
     }
 }
 

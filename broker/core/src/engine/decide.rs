@@ -167,14 +167,34 @@ impl Engine {
         command: Option<CommandRecord>,
         mut parts: Vec<Part>,
     ) -> Decision {
-        match transition::transition(record, event.clone(), self.now, &self.config.policy) {
+        let policy = &self.config.policy;
+        let in_doubt = self.is_in_doubt(record);
+        let transition =
+            if in_doubt { transition::transition_in_doubt } else { transition::transition };
+        match transition(record, event.clone(), self.now, policy) {
             Ok(step) => {
                 parts.extend(self.receipt_at_hand(record, &step.next).map(Part::Receipt));
-                let change = crate::batch::Change::Applied(event.clone());
+                let change = if in_doubt {
+                    crate::batch::Change::AppliedInDoubt(event.clone())
+                } else {
+                    crate::batch::Change::Applied(event.clone())
+                };
                 Decision::Commit(Box::new(Change { steps: vec![(change, step)], parts, command }))
             }
             Err(rejection) => refused(rejection),
         }
+    }
+
+    /// The clock has jumped, or the process has started, while something of this request was on
+    /// its way: for a while nothing is proven by having waited.
+    fn is_in_doubt(&self, record: &PurchaseRequest) -> bool {
+        let policy = &self.config.policy;
+        let ordering = record.open_checkout().filter(|checkout| checkout.intent.is_some());
+        if ordering.is_none() && record.undo.is_empty() {
+            return false;
+        }
+        let store = ordering.map(|checkout| policy.partners.profile(&checkout.quote.partner));
+        self.now < self.steady_since.saturating_add(policy.doubt_after_jump(store.as_deref()))
     }
 
     /// Only active requests stay in memory.

@@ -71,6 +71,8 @@ pub struct Engine {
     next_call: u64,
     next_commit: u64,
     now: Timestamp,
+    /// Only since then as much time has passed as `now` shows.
+    steady_since: Timestamp,
     outputs: VecDeque<Output>,
 }
 
@@ -89,6 +91,7 @@ impl Engine {
             next_call: 0,
             next_commit: 0,
             now,
+            steady_since: now,
             outputs: VecDeque::new(),
         }
     }
@@ -98,6 +101,11 @@ impl Engine {
         self.now = self.now.max(now);
         self.take(input);
         self.wake_due();
+    }
+
+    /// The clock has jumped ahead: only since `at` as much time has passed as it shows.
+    pub fn time_is_steady_since(&mut self, at: Timestamp) {
+        self.steady_since = self.steady_since.max(at);
     }
 
     /// The next thing to do outside; `None` when there is nothing. Questions come last, so that

@@ -91,10 +91,11 @@ pub(super) fn start(d: &mut Draft<'_>) {
 fn send(d: &mut Draft<'_>, index: usize) {
     let version = d.next.version;
     let only_asked = is_only_asked_about(d, &d.next.undo[index]);
+    let in_doubt = d.in_doubt;
     let undo = &mut d.next.undo[index];
     undo.tries = undo.tries.saturating_add(1);
     let of_money = matches!(undo.kind, UndoKind::Void | UndoKind::Refund);
-    if of_money && d.now >= undo.lapses_at {
+    if of_money && !in_doubt && d.now >= undo.lapses_at {
         undo.conclusive_from = undo.conclusive_from.or(Some(version));
     }
     let (kind, attempt) = (undo.kind, undo.attempt);

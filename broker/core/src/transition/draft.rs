@@ -17,6 +17,8 @@ pub(super) struct Draft<'a> {
     pub(super) next: PurchaseRequest,
     pub(super) now: Timestamp,
     pub(super) policy: &'a Policy,
+    /// The clock has jumped: that an instant has passed does not mean that anybody has waited.
+    pub(super) in_doubt: bool,
     rows: Vec<Row>,
     effects: Vec<Pending>,
 }
@@ -37,7 +39,7 @@ impl<'a> Draft<'a> {
     }
 
     pub(super) fn fresh(next: PurchaseRequest, now: Timestamp, policy: &'a Policy) -> Self {
-        Self { next, now, policy, rows: Vec::new(), effects: Vec::new() }
+        Self { next, now, policy, in_doubt: false, rows: Vec::new(), effects: Vec::new() }
     }
 
     pub(super) fn row(&mut self, row: Row) {

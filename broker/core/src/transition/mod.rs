@@ -81,7 +81,22 @@ pub fn transition(
     now: Timestamp,
     policy: &Policy,
 ) -> Result<Transition, Rejection> {
+    apply(Draft::of(request, now, policy), event)
+}
+
+/// The same shortly after the clock has jumped ahead: a question asked now proves no absence.
+pub fn transition_in_doubt(
+    request: &PurchaseRequest,
+    event: Event,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<Transition, Rejection> {
     let mut draft = Draft::of(request, now, policy);
+    draft.in_doubt = true;
+    apply(draft, event)
+}
+
+fn apply(mut draft: Draft<'_>, event: Event) -> Result<Transition, Rejection> {
     match event {
         Event::Admitted => search::admitted(&mut draft),
         Event::SweepClosed(conclusion) => search::sweep_closed(&mut draft, conclusion),

@@ -146,7 +146,7 @@ pub(super) fn ask(d: &mut Draft<'_>) {
         && (profile.lookup == LookupKind::None || unknown.absent_since.is_some());
     let copy_in_time = d.now.saturating_add(d.policy.place_budget) <= intent.not_after;
     let may_prove = unknown.absent_since.is_none_or(|since| is_apart(since, d.now, d.policy));
-    if may_prove && d.now >= conclusive_at(&profile, &intent, d.policy) {
+    if may_prove && !d.in_doubt && d.now >= conclusive_at(&profile, &intent, d.policy) {
         unknown.conclusive_from = unknown.conclusive_from.or(Some(d.next.version));
     }
     if unknown.fencing || fence {
@@ -231,16 +231,11 @@ fn proven_absent(d: &mut Draft<'_>) {
     checkout::fail_attempt(d, RejectReason::PartnerTimeout);
 }
 
-/// A look-up after the window is proof by itself.
-fn sees_everything(profile: &PartnerProfile) -> bool {
-    profile.honours_not_after && profile.lookup == LookupKind::ReadYourWrites
-}
-
 /// From when on a question is worth asking whether an order exists: none can be accepted any more,
 /// and one that was is visible. A store that takes late orders gets its settling time, too.
 fn conclusive_at(profile: &PartnerProfile, intent: &PlacementIntent, policy: &Policy) -> Timestamp {
     let closed = intent.not_after.saturating_add(policy.clock_margin);
-    if sees_everything(profile) { closed } else { closed.saturating_add(profile.settle) }
+    if profile.sees_everything() { closed } else { closed.saturating_add(profile.settle) }
 }
 
 /// The second "not found" is worth something only if it was asked for so long after the first: a
@@ -257,7 +252,7 @@ fn absent(d: &mut Draft<'_>, mut unknown: Unknown, conclusive: bool) -> Outcome 
     let window_closed = d.now >= intent.not_after.saturating_add(d.policy.clock_margin);
     // A fence that is out is asked again by the step timer, never by an answer: two sides
     // answering each other would not stop.
-    let can_be_fenced = profile.fences_cancel && !sees_everything(&profile);
+    let can_be_fenced = profile.fences_cancel && !profile.sees_everything();
     let fence_now = can_be_fenced && window_closed && !unknown.fencing;
     if !conclusive && !fence_now {
         return Err(Rejection::Ignored("asked while an order could still appear"));
@@ -271,7 +266,7 @@ fn absent(d: &mut Draft<'_>, mut unknown: Unknown, conclusive: bool) -> Outcome 
     let proven = match profile.lookup {
         LookupKind::ReadYourWrites | LookupKind::Eventual => {
             let late_orders = !profile.honours_not_after && profile.fences_cancel;
-            sees_everything(&profile) || (twice && !late_orders)
+            profile.sees_everything() || (twice && !late_orders)
         }
         LookupKind::None => false,
     };

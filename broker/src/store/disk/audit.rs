@@ -38,6 +38,7 @@ pub enum DiskChange<'a> {
     Created,
     #[serde(borrow)]
     Applied(DiskEvent<'a>),
+    AppliedInDoubt(DiskEvent<'a>),
 }
 
 /// Hash of the record with `body` as commit `commit`, after the record hashed to `before`.
@@ -57,6 +58,7 @@ pub fn request_body(request: RequestId, rows: &[AuditRow]) -> Vec<u8> {
         change: match &row.change {
             Change::Created => DiskChange::Created,
             Change::Applied(event) => DiskChange::Applied(event.into()),
+            Change::AppliedInDoubt(event) => DiskChange::AppliedInDoubt(event.into()),
         },
     });
     encode(&DiskAudit::Request { request: *request.as_bytes(), rows: rows.collect() })
@@ -114,6 +116,7 @@ impl TryFrom<DiskAuditRow<'_>> for AuditRow {
         let change = match disk.change {
             DiskChange::Created => Change::Created,
             DiskChange::Applied(event) => Change::Applied(event.try_into()?),
+            DiskChange::AppliedInDoubt(event) => Change::AppliedInDoubt(event.try_into()?),
         };
         Ok(Self { version: Version(disk.version), at: at(disk.at), change })
     }

@@ -96,7 +96,11 @@ pub(super) fn event() -> impl Strategy<Value = Event> + Clone {
 }
 
 pub(crate) fn audit_row() -> impl Strategy<Value = AuditRow> + Clone {
-    let change = prop_oneof![Just(Change::Created), event().prop_map(Change::Applied)];
+    let change = prop_oneof![
+        Just(Change::Created),
+        event().prop_map(Change::Applied),
+        event().prop_map(Change::AppliedInDoubt)
+    ];
     (version(), instant(), change).prop_map(|(version, at, change)| AuditRow {
         version,
         at,

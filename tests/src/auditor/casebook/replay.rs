@@ -36,14 +36,11 @@ impl Step<'_> {
     }
 
     pub(in crate::auditor) fn event(&self) -> Option<&Event> {
-        match self.change {
-            Change::Created => None,
-            Change::Applied(event) => Some(event),
-        }
+        self.change.event()
     }
 
     pub(in crate::auditor) fn label(&self) -> &'static str {
-        label(self.change)
+        self.change.label()
     }
 }
 
@@ -59,7 +56,7 @@ pub(super) fn replay<'a>(evidence: &'a Evidence, cases: &mut BTreeMap<RequestId,
             match apply(evidence, case, row) {
                 Ok(done) => case.steps.push(step(*request, record.commit, row, done)),
                 Err(why) => {
-                    let (version, label) = (row.version.0, label(&row.change));
+                    let (version, label) = (row.version.0, row.change.label());
                     case.broken = Some(format!("version {version}, {label}: {why}"));
                 }
             }
@@ -86,9 +83,14 @@ fn apply(evidence: &Evidence, case: &Case<'_>, row: &AuditRow) -> Result<Transit
             transition::create(submission, row.at, &evidence.policy)
         }
         (Change::Created, Some(_)) => return Err("the request was created before".to_owned()),
-        (Change::Applied(_), None) => return Err("the request was never created".to_owned()),
+        (Change::Applied(_) | Change::AppliedInDoubt(_), None) => {
+            return Err("the request was never created".to_owned());
+        }
         (Change::Applied(event), Some(before)) => {
             transition::transition(&before.next, event.clone(), row.at, &evidence.policy)
+        }
+        (Change::AppliedInDoubt(event), Some(before)) => {
+            transition::transition_in_doubt(&before.next, event.clone(), row.at, &evidence.policy)
         }
     };
     let done = done.map_err(|rejection| format!("the core refuses it: {rejection}"))?;
@@ -96,11 +98,4 @@ fn apply(evidence: &Evidence, case: &Case<'_>, row: &AuditRow) -> Result<Transit
         return Err(format!("the next version is {}", done.next.version.0));
     }
     Ok(done)
-}
-
-const fn label(change: &Change) -> &'static str {
-    match change {
-        Change::Created => "created",
-        Change::Applied(event) => event.label(),
-    }
 }

@@ -2,9 +2,10 @@
 
 use broker_core::engine::input::{Input, Origin};
 use broker_core::engine::output::Fact;
-use broker_core::event::PartnerAnswer;
-use schemas::Digest;
+use broker_core::event::{PartnerAnswer, PartnerOutcome};
+use broker_core::request::Step;
 use schemas::subject::PartnerOperation;
+use schemas::{Digest, DurationMs, RejectReason};
 
 use super::rig::{Rig, customer};
 use crate::support::*;
@@ -166,6 +167,23 @@ impl Rig {
         }
     }
 
+    fn step(&self) -> Option<Step> {
+        self.request(request_id(1)).checkout.as_ref().map(|checkout| checkout.step.clone())
+    }
+
+    /// The answer to whatever was asked last.
+    fn asked_for_the_order(&mut self, name: &str, outcome: PartnerOutcome) {
+        let origin = self.origin();
+        let answer = PartnerAnswer {
+            partner: partner(name),
+            attempt: 1,
+            operation: Some(PartnerOperation::Lookup),
+            in_reply_to: Some(self.request(request_id(1)).version),
+            outcome,
+        };
+        self.send(Input::Partner { origin, source: None, request: request_id(1), answer });
+    }
+
     pub(super) fn confirm(&mut self, name: &str, minor: u64) -> Origin {
         let origin = self.origin();
         let answer = PartnerAnswer {
@@ -186,4 +204,20 @@ fn the_digest_of_the_directory_is_in_every_receipt() {
     rig.create(submission());
     rig.offers("a", 2500);
     assert_eq!(rig.disk.receipts[0].directory, Digest::of(b"directory"));
+}
+
+#[test]
+fn right_after_a_jump_of_the_clock_not_to_know_an_order_proves_nothing() {
+    let mut rig = Rig::new(vec![plain("a")]);
+    rig.create(submission());
+    rig.offers("a", 2500);
+    rig.play_along_until_placed();
+    rig.now = rig.now.saturating_add(DurationMs::from_secs(20));
+    rig.engine.time_is_steady_since(rig.now);
+    rig.wait(0);
+    rig.asked_for_the_order("a", not_found(false));
+    assert!(matches!(rig.step(), Some(Step::PlacementUnknown(_))), "{:?}", rig.step());
+    rig.wait(8_000);
+    rig.asked_for_the_order("a", not_found(false));
+    assert_eq!(rig.step(), Some(Step::Failed(RejectReason::PartnerTimeout)));
 }

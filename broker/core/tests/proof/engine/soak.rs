@@ -187,6 +187,9 @@ fn check_folds(rig: &Rig, id: schemas::RequestId) {
             (Change::Applied(event), Some(request)) => {
                 transition::transition(request, event.clone(), row.at, &policy)
             }
+            (Change::AppliedInDoubt(event), Some(request)) => {
+                transition::transition_in_doubt(request, event.clone(), row.at, &policy)
+            }
             (change, _) => panic!("{change:?} out of order"),
         };
         let next = step.expect("what was applied applies again").next;

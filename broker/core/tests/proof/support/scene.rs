@@ -20,6 +20,8 @@ use super::{
 #[derive(Clone)]
 pub(crate) struct Scene {
     pub(crate) policy: Policy,
+    /// The clock has just jumped.
+    pub(crate) in_doubt: bool,
     pub(crate) request: PurchaseRequest,
     pub(crate) now: Timestamp,
     /// Rows taken so far.
@@ -33,11 +35,13 @@ impl Scene {
         change(&mut wanted);
         let policy = policy();
         let created = transition::create(wanted, T0, &policy).expect("a valid submission");
-        Self { policy, request: created.next, now: T0, rows: created.rows }
+        Self { policy, in_doubt: false, request: created.next, now: T0, rows: created.rows }
     }
 
     pub(crate) fn try_apply(&self, event: Event) -> Result<Transition, Rejection> {
-        transition::transition(&self.request, event, self.now, &self.policy)
+        let transition =
+            if self.in_doubt { transition::transition_in_doubt } else { transition::transition };
+        transition(&self.request, event, self.now, &self.policy)
     }
 
     /// Applies an event that must not be rejected.

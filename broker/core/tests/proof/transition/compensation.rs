@@ -326,3 +326,15 @@ fn every_attempt_gives_its_own_stock_back() {
     let releases: Vec<_> = next.undo.iter().map(|undo| (undo.kind, undo.attempt)).collect();
     assert_eq!(releases, [(UndoKind::Release, 1), (UndoKind::Release, 2)]);
 }
+
+#[test]
+fn nothing_found_proves_nothing_while_a_clock_that_jumped_may_have_shortened_the_wait() {
+    let mut scene = giving_back();
+    scene.wait(60_000);
+    scene.in_doubt = true;
+    scene.fire(TimerKind::Undo);
+    assert!(scene.try_apply(void(no_payment(false))).is_err());
+    scene.in_doubt = false;
+    scene.fire(TimerKind::Undo);
+    assert!(!scene.then(void(no_payment(false))).request.is_money_open());
+}

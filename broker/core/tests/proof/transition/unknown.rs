@@ -154,9 +154,39 @@ fn not_found_after_the_window_is_proof_from_a_look_up_that_reads_its_writes() {
 }
 
 #[test]
+fn a_clock_that_jumped_over_the_window_proves_nothing() {
+    let mut scene = Scene::unknown_at("plain").after(60_000);
+    scene.in_doubt = true;
+    scene.fire(TimerKind::Step);
+    let while_it_may_be_open = looked_up_at(&scene, "plain", not_found(false));
+    scene.in_doubt = false;
+    scene.fire(TimerKind::Step);
+    assert_eq!(
+        scene.shows(while_it_may_be_open),
+        "nothing to do: asked while an order could still appear\n"
+    );
+    let closed_for_sure = looked_up_at(&scene, "plain", not_found(false));
+    assert_eq!(rows(&scene.apply(closed_for_sure)), "C13 C18");
+}
+
+#[test]
+fn a_clock_that_jumped_between_two_words_makes_no_second_one_of_the_next() {
+    let mut scene = Scene::unknown_at("trailing");
+    while scene.now < at(5_000 + 120_000 + 500) {
+        scene.fire(TimerKind::Step);
+    }
+    scene.apply(looked_up_at(&scene, "trailing", not_found(false)));
+    scene.wait(60_000);
+    scene.in_doubt = true;
+    scene.fire(TimerKind::Step);
+    let too_soon = looked_up_at(&scene, "trailing", not_found(false));
+    assert_eq!(scene.shows(too_soon), "nothing to do: asked while an order could still appear\n");
+}
+
+#[test]
 fn a_trailing_look_up_proves_absence_only_twice_and_only_asked_after_it_has_settled() {
     let mut scene = Scene::unknown_past_window_at("trailing");
-    let asked_early = looked_up_at(&scene, not_found(false));
+    let asked_early = looked_up_at(&scene, "trailing", not_found(false));
     assert_shows(
         &scene.shows(asked_early.clone()),
         "
@@ -172,7 +202,7 @@ fn a_trailing_look_up_proves_absence_only_twice_and_only_asked_after_it_has_sett
         nothing to do: asked while an order could still appear
         ",
     );
-    let asked_late = looked_up_at(&scene, not_found(false));
+    let asked_late = looked_up_at(&scene, "trailing", not_found(false));
     assert_shows(
         &scene.shows(asked_late.clone()),
         "
@@ -193,7 +223,7 @@ fn a_trailing_look_up_proves_absence_only_twice_and_only_asked_after_it_has_sett
             ",
         );
     }
-    let asked_again = looked_up_at(&scene, not_found(false));
+    let asked_again = looked_up_at(&scene, "trailing", not_found(false));
     assert_shows(
         &scene.shows(asked_again),
         "
@@ -209,9 +239,9 @@ fn a_trailing_look_up_proves_absence_only_twice_and_only_asked_after_it_has_sett
 }
 
 /// What a look-up sent by the last change finds.
-fn looked_up_at(scene: &Scene, outcome: PartnerOutcome) -> broker_core::Event {
+fn looked_up_at(scene: &Scene, name: &str, outcome: PartnerOutcome) -> broker_core::Event {
     broker_core::Event::Partner(broker_core::event::PartnerAnswer {
-        partner: partner("trailing"),
+        partner: partner(name),
         attempt: 1,
         operation: Some(PartnerOperation::Lookup),
         in_reply_to: Some(scene.request.version),
