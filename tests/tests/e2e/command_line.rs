@@ -16,25 +16,25 @@ use crate::stage::{Stage, flat, start, world};
 
 /// What a command said and how it ended.
 #[derive(Debug)]
-struct Said {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Said {
     /// The last line, or the whole, as JSON.
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         let whole = serde_json::from_str(&self.out);
         whole.unwrap_or_else(|_| serde_json::from_str(self.out.lines().last().unwrap()).unwrap())
     }
 
-    fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert_eq!(self.code, Some(0), "{self:#?}");
         self
     }
 
-    fn ends(self, code: i32) -> Self {
+    pub(crate) fn ends(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:#?}");
         self
     }
@@ -45,6 +45,17 @@ async fn broker(url: &str, line: &str) -> Said {
     let words = line.split('|').map(str::trim).filter(|word| !word.is_empty());
     let mut command = Process::new(env!("CARGO_BIN_EXE_test-broker"));
     command.args(words).env("NATS_URL", url).env("BROKER_CUSTOMER", "ann");
+    finish(command).await
+}
+
+/// Runs the broker's binary with these words and nothing in the environment that it knows.
+pub(crate) async fn run(words: &[&str]) -> Said {
+    let mut command = Process::new(env!("CARGO_BIN_EXE_test-broker"));
+    command.args(words);
+    finish(command).await
+}
+
+async fn finish(mut command: Process) -> Said {
     let Output { status, stdout, stderr } =
         command.stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

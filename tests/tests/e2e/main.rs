@@ -19,6 +19,7 @@ mod kill_others;
 mod load;
 mod misbehaving;
 mod paying;
+mod permissions;
 mod refused_starts;
 mod stage;
 mod storm;
