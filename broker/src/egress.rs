@@ -20,6 +20,7 @@
 pub mod ack;
 pub mod feed;
 pub mod heal;
+mod hour;
 pub mod lapse;
 pub mod progress;
 pub mod rows;
@@ -46,6 +47,7 @@ use crate::wire::WireContext;
 
 use feed::Feed;
 use heal::Replay;
+use hour::Hour;
 use progress::Progress;
 use send::Prepared;
 use window::Window;
@@ -84,8 +86,7 @@ struct Task {
     window: Window<Prepared>,
     progress: Progress,
     replay: Option<Replay>,
-    /// The clock was in doubt when it was last looked at; told once.
-    clock_in_doubt: bool,
+    hour: Hour,
     acks: Subscriber,
     /// Acks arrive on `<inbox>.<seq>`.
     inbox: String,
@@ -113,7 +114,7 @@ pub async fn run(with: Egress, feed: Feed, meta: &Meta, mut flush: Flush) -> Res
         window,
         progress: Progress::new(meta, with.read.clone()),
         replay: None,
-        clock_in_doubt: false,
+        hour: Hour::default(),
         acks,
         inbox,
         flushing: false,
@@ -136,12 +137,14 @@ impl Task {
         if !self.is_session_open() && !self.open_session().await {
             return;
         }
-        // 3. What has been silent for too long is unknown.
+        // 3. Orders wait while the hour is in doubt.
+        self.watch_clock().await;
+        // 4. What has been silent for too long is unknown.
         self.window.time_out(Instant::now());
-        // 4. What is due again, then what is new.
+        // 5. What is due again, then what is new.
         self.send_due().await;
         self.take_rows().await;
-        // 5. Remember how far we are.
+        // 6. Remember how far we are.
         self.progress.save_if_due(&self.with.storage, self.window.cursor());
         self.report();
     }

@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::clock::agreement::Doubt;
 use crate::metrics;
 use crate::nats::connect::Connection;
 
@@ -92,23 +93,32 @@ async fn live() -> &'static str {
     "live\n"
 }
 
-async fn ready(State(pages): State<Pages>) -> (StatusCode, &'static str) {
+/// A broker that holds orders back is ready: it takes requests, finds out what became of orders
+/// and gives money back. That it holds them is said beside.
+async fn ready(State(pages): State<Pages>) -> (StatusCode, String) {
+    let orders = match pages.clock.doubt() {
+        Some(doubt) => format!("orders are held: {doubt}\n"),
+        None => String::new(),
+    };
     if pages.health.is_ready() {
-        (StatusCode::OK, "ready\n")
+        (StatusCode::OK, format!("ready\n{orders}"))
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+        (StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{orders}"))
     }
 }
 
 async fn show_metrics(State(pages): State<Pages>) -> String {
     metrics::ready(pages.health.is_ready());
     metrics::clock_disagreement(pages.clock.disagreement().as_ms());
+    metrics::orders_held(pages.clock.doubt().map(Doubt::label));
     pages.prometheus.run_upkeep();
     pages.prometheus.render()
 }
 
 #[cfg(test)]
 mod tests {
+    use schemas::DurationMs;
+
     use super::*;
     use crate::nats::http_get;
 
@@ -124,5 +134,23 @@ mod tests {
         assert!(error.to_string().contains("503"), "{error}");
         let text = String::from_utf8(http_get::get(&base, "/metrics").await.unwrap()).unwrap();
         assert!(text.contains("broker_ready 0"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_holds_orders_back_says_why() {
+        let clock = Clock::system();
+        let pages = |clock: &Clock| {
+            let health = Arc::new(Health::default());
+            Pages::new(metrics::install().unwrap(), clock.clone(), health)
+        };
+        let (_, page) = ready(State(pages(&clock))).await;
+        assert_eq!(page, "not ready\n");
+        clock.not_before(clock.now().saturating_add(DurationMs::from_secs(3600)));
+        let (status, page) = ready(State(pages(&clock))).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(page.starts_with("not ready\norders are held: the wall clock is"), "{page}");
+        let text = show_metrics(State(pages(&clock))).await;
+        assert!(text.contains("broker_orders_held{clock=\"in_the_past\"} 1"), "{text}");
+        assert!(text.contains("broker_orders_held{clock=\"behind\"} 0"), "{text}");
     }
 }

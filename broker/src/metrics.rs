@@ -12,6 +12,8 @@ use metrics::{
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use schemas::PartnerId;
 
+use crate::clock::agreement::Doubt;
+
 const TRANSITIONS: &str = "broker_transitions_total";
 const ROWS: &str = "broker_transition_rows_total";
 const REFUSALS: &str = "broker_refusals_total";
@@ -41,6 +43,7 @@ const NATS_CONNECTIONS: &str = "broker_nats_connections_total";
 const SLOW_CONSUMERS: &str = "broker_nats_slow_consumer_events_total";
 const ACK_DURABLE: &str = "broker_nats_ack_is_durable";
 const CLOCK_DISAGREEMENT: &str = "broker_clock_disagreement_seconds";
+const ORDERS_HELD: &str = "broker_orders_held";
 const READY: &str = "broker_ready";
 const WAITING: &str = "broker_waiting_for_engine";
 
@@ -107,8 +110,9 @@ fn describe() {
     describe_gauge!(
         CLOCK_DISAGREEMENT,
         Unit::Seconds,
-        "Difference between wall and monotonic time"
+        "Largest difference between wall clock, monotonic time and the time given out"
     );
+    describe_gauge!(ORDERS_HELD, "1 while no order is placed, by how the clock is in doubt");
     describe_gauge!(READY, "1 once recovered and connected");
     describe_gauge!(WAITING, "Messages and calls that wait for the engine's answer");
 }
@@ -235,6 +239,13 @@ pub fn ack_durable(durable: bool) {
 
 pub fn clock_disagreement(ms: u64) {
     gauge!(CLOCK_DISAGREEMENT).set(seconds(ms));
+}
+
+/// No order is placed for this reason; `None` if orders flow.
+pub fn orders_held(why: Option<&'static str>) {
+    for kind in Doubt::LABELS {
+        gauge!(ORDERS_HELD, "clock" => kind).set(flag(why == Some(kind)));
+    }
 }
 
 pub fn ready(ready: bool) {

@@ -8,6 +8,7 @@ pub mod headers;
 pub mod http_get;
 pub mod login;
 pub mod plan;
+pub mod server_time;
 pub mod streams;
 
 /// Oldest server that keeps the promises of the stream declarations.

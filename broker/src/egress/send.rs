@@ -139,22 +139,12 @@ impl Task {
                 Some(timed) if timed.has_lapsed(self.with.clock.now()) => {
                     self.lapse(seq, timed).await;
                 }
-                Some(timed) if timed.is_place() && !self.trusts_clock() => {
+                Some(timed) if timed.is_place() && self.doubts_clock() => {
                     self.window.hold(seq, now + CLOCK_PAUSE);
                 }
                 Some(_) | None => self.publish(seq, &row).await,
             }
         }
-    }
-
-    fn trusts_clock(&mut self) -> bool {
-        let in_doubt = !self.with.clock.placement_allowed();
-        if in_doubt && !self.clock_in_doubt {
-            let apart = self.with.clock.disagreement();
-            tracing::warn!(%apart, "wall and monotonic time disagree: no order is placed");
-        }
-        self.clock_in_doubt = in_doubt;
-        !in_doubt
     }
 
     async fn lapse(&mut self, seq: u64, timed: Timed) {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use broker::clock::agreement::DISAGREEMENT_MAX_MS;
 use broker::egress::ack::Ack;
 use broker::store::{Incarnation, MemStore, Reader, Store};
 use bytes::Bytes;
@@ -199,6 +200,12 @@ impl Scene {
     pub fn time_of(&self, instant: Instant) -> Timestamp {
         let ms = instant.saturating_duration_since(self.base).as_millis();
         START.saturating_add(DurationMs(u64::try_from(ms).unwrap_or(u64::MAX)))
+    }
+
+    /// Whether a broker that is started now finds the wall clock behind what its store remembers.
+    pub fn store_knows_better(&self) -> bool {
+        let meta = self.reader.meta().expect("the twin can always be read");
+        self.wall().saturating_add(DISAGREEMENT_MAX_MS) < meta.last_at
     }
 
     /// The wall clock of the broker's host.

@@ -323,7 +323,7 @@ impl World {
         if !self.scene.network.broker_can_ask(self.scene.now) {
             return self.start_after(CONNECT_PAUSE_MS);
         }
-        if self.scene.wall_off_ms != 0 {
+        if self.scene.wall_off_ms != 0 && !self.scene.store_knows_better() {
             let now = self.scene.now;
             self.scene.luck.disturb(Trouble::BootClock, now, Timestamp::MAX);
         }

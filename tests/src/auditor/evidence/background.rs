@@ -63,7 +63,7 @@ pub enum Trouble {
     Parties,
     /// The broker's clock jumped or ran off while it was running. Excuses no late order.
     Clock,
-    /// The broker was started with a wrong clock, which it cannot know.
+    /// The broker was started with a wrong clock, and nothing in its store told it so.
     BootClock,
 }
 

@@ -129,10 +129,19 @@ impl Node {
         if !self.is_session_open() && !self.open_session(scene)? {
             return Ok(());
         }
+        self.watch_clock(scene);
         self.egress.window.time_out(scene.instant());
         self.send_due(scene)?;
         self.take_rows(scene)?;
         self.save_if_due(scene)
+    }
+
+    /// The server's clock is the world's.
+    fn watch_clock(&self, scene: &Scene) {
+        let in_doubt = !self.clock.placement_allowed();
+        if in_doubt && let Some(asked) = self.clock.server_time_wanted() {
+            self.clock.server_time(asked, scene.now);
+        }
     }
 
     pub(super) fn is_session_open(&self) -> bool {
