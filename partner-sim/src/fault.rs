@@ -39,10 +39,12 @@ pub enum Fault {
     ActionRequired = 15,
     /// The provider's operation fails and changes nothing.
     Failed = 16,
+    /// Confirms unasked a second order under the key of the first one.
+    SecondOrder = 17,
 }
 
 impl Fault {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Silent,
         Self::Duplicate,
         Self::Reorder,
@@ -59,6 +61,7 @@ impl Fault {
         Self::Declined,
         Self::ActionRequired,
         Self::Failed,
+        Self::SecondOrder,
     ];
 
     pub(crate) const fn salt(self) -> u64 {

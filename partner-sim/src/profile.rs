@@ -128,6 +128,8 @@ pub struct Faults {
     pub confirm_then_cancel_permille: Permille,
     /// How long after the confirmation, milliseconds.
     pub cancel_after_ms: u64,
+    /// Orders of which a second one, under the same key, is confirmed as well.
+    pub second_order_permille: Permille,
     /// Orders accepted without any answer.
     pub accepted_without_answer_permille: Permille,
     /// Orders charged above the cap.
@@ -150,6 +152,7 @@ impl Default for Faults {
             no_stock_permille: Permille::NEVER,
             confirm_then_cancel_permille: Permille::NEVER,
             cancel_after_ms: 500,
+            second_order_permille: Permille::NEVER,
             accepted_without_answer_permille: Permille::NEVER,
             price_above_cap_permille: Permille::NEVER,
             price_raised_permille: Permille::NEVER,

@@ -258,6 +258,7 @@ impl Partner {
             visible_at,
             end,
         };
+        self.order_fault(copy, Fault::SecondOrder, rules.second_order_permille, faults);
         let chance = rules.accepted_without_answer_permille;
         let mute = self.order_fault(copy, Fault::AcceptedWithoutAnswer, chance, faults);
         let told = if mute || self.profile.confirms_by_notice { Told::Not } else { Told::ByReply };
@@ -279,6 +280,13 @@ impl Partner {
         let mute = record.decisions.struck_by(Fault::AcceptedWithoutAnswer);
         if self.profile.confirms_by_notice && !mute {
             let news = PartnerNews::OrderConfirmed { order_id: order_id.clone(), total: *total };
+            let when = (copy.roll, now.saturating_add(latency));
+            let to = (&place.header, subject.clone());
+            self.notice(to, &place.placement_key, news, when, answers);
+        }
+        if record.decisions.struck_by(Fault::SecondOrder) {
+            let order_id = OrderId::parse(&format!("{order_id}-2")).expect("a key with both fits");
+            let news = PartnerNews::OrderConfirmed { order_id, total: *total };
             let when = (copy.roll, now.saturating_add(latency));
             let to = (&place.header, subject.clone());
             self.notice(to, &place.placement_key, news, when, answers);

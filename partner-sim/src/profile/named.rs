@@ -224,6 +224,7 @@ fn hostile() -> Profile {
             price_above_cap_permille: Permille::new(200),
             confirm_then_cancel_permille: Permille::new(200),
             price_raised_permille: Permille::new(200),
+            second_order_permille: Permille::new(100),
             ..Faults::default()
         },
         ..Profile::default()

@@ -303,5 +303,6 @@ const fn fault_label(fault: Fault) -> &'static str {
         Fault::Declined => "declined",
         Fault::ActionRequired => "action_required",
         Fault::Failed => "failed",
+        Fault::SecondOrder => "second_order",
     }
 }

@@ -28,6 +28,7 @@ mod floor;
 mod group;
 mod hwm;
 mod keys;
+mod last_words;
 mod open;
 mod options;
 mod reader;

@@ -11,6 +11,7 @@ use super::buckets::Buckets;
 use super::chunks::{self, Place};
 use super::floor::TimerFloor;
 use super::hwm::{self, HighWater, Mark};
+use super::last_words::while_opening;
 use super::reader::FjallReader;
 use super::spaces::{self, Spaces};
 use super::{FjallOptions, FjallStore, LiveStats, STORE_FORMAT, engine, keys};
@@ -31,6 +32,10 @@ const CLOSE_TIMEOUT_MS: u64 = 10_000;
 const FILES_MAX: usize = 4096;
 
 pub(super) fn open(path: &Path, options: &FjallOptions) -> Result<FjallStore, StoreError> {
+    while_opening(path, || open_checked(path, options))
+}
+
+fn open_checked(path: &Path, options: &FjallOptions) -> Result<FjallStore, StoreError> {
     std::fs::create_dir_all(path).map_err(|source| StoreError::File {
         doing: "creating the directory",
         path: path.to_owned(),

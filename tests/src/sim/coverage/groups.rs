@@ -248,6 +248,7 @@ const PARTY_FAULTS: &[&str] = &[
     "declined",
     "action_required",
     "failed",
+    "second_order",
 ];
 
 pub(super) const fn event_label(event: &Event) -> &'static str {
