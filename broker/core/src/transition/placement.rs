@@ -292,14 +292,17 @@ pub(super) fn call_a_human(d: &mut Draft<'_>) {
 }
 
 fn while_placed(d: &mut Draft<'_>, outcome: PartnerOutcome) -> Outcome {
+    let attempt = d.checkout().attempt;
     let known = d.checkout().order.clone().expect("a placed order has an id");
     match outcome {
         PartnerOutcome::Confirmed { order_id, .. } if order_id == known.order_id => {
             Err(Rejection::Ignored("confirmed before"))
         }
-        PartnerOutcome::Confirmed { .. } => {
+        PartnerOutcome::Confirmed { order_id, .. } => {
             // Two orders under one key. A cancel by key could hit the wrong one: a human decides.
-            if d.next.incident == Some(Incident::LateOrder) {
+            let is_news =
+                !d.next.knows_order(attempt, &order_id) && d.remember_order(attempt, order_id);
+            if !is_news {
                 return Err(Rejection::Ignored("a human knows of the second order"));
             }
             d.row(Row::T20);

@@ -181,6 +181,7 @@ fn a_second_order_under_one_key_is_an_incident() {
         status:  v7 ordered, sweep 1, notified 1, incident LateOrder
         attempt: 1 at plain: completed
         holds:   authorized 25.00 USD, intent of v4 cap 25.00 USD until +5.000s, order o-1 25.00 USD
+        known:   o-2#1
         timers:  none
         effect:  event incident
         ",
@@ -191,6 +192,16 @@ fn a_second_order_under_one_key_is_an_incident() {
         nothing to do: a human knows of the second order
         ",
     );
+}
+
+#[test]
+fn a_copy_of_a_second_order_is_no_late_one_after_the_first_was_taken_back() {
+    let second = place(confirmed("o-2", 2500));
+    let mut scene =
+        Scene::completed().then(second.clone()).then(notice("plain", 1, canceled("o-1")));
+    assert_eq!(status(&scene.request), "failed (partner_canceled)");
+    let shown = scene.shows(second);
+    assert_eq!(shown, "nothing to do: this order is known and dealt with\n");
 }
 
 #[test]
