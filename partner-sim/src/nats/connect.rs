@@ -15,8 +15,10 @@ const ACK_TIMEOUT_MS: u64 = 2_000;
 /// Messages buffered per subscription before the client drops: a burst of quotes to a thousand
 /// partners fits.
 const SUBSCRIPTION_MESSAGES_MAX: usize = 262_144;
-/// Publishes whose ack is awaited at once.
-const PUBLISH_ACKS_MAX: usize = 16_384;
+/// Publishes whose ack is awaited at once, the same as the broker's. More than a server that syncs
+/// each message can store before [`ACK_TIMEOUT_MS`] would all time out, be sent again, and keep it
+/// busy with nothing but repetitions for ever.
+const PUBLISH_ACKS_MAX: usize = 512;
 
 /// One connection. Waits for a server that is not there yet, for as long as it takes.
 pub(super) async fn connect(

@@ -40,11 +40,17 @@ impl Egress {
             return;
         };
         let mut delay_ms = RETRY_DELAY_MIN_MS;
+        let mut told = false;
         loop {
             if self.client.connection_state() == State::Connected {
                 match self.try_store(&subject, &id, body.clone()).await {
                     Ok(()) => return,
-                    Err(error) => tracing::warn!(%error, subject, id, "answer not stored, again"),
+                    // Once per answer: a server that is busy is asked again and again.
+                    Err(error) if !told => {
+                        tracing::warn!(%error, subject, id, "answer not stored, again");
+                        told = true;
+                    }
+                    Err(error) => tracing::debug!(%error, subject, id, "answer not stored, again"),
                 }
             }
             tokio::time::sleep(Duration::from_millis(delay_ms)).await;
