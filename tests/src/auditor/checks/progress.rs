@@ -1,7 +1,10 @@
 //! Nothing waits for ever, and a useful broker buys.
 
+use broker_core::effect::Effect;
 use broker_core::request::{Step as CheckoutStep, Undo};
-use broker_core::{Policy, PurchaseRequest};
+use broker_core::timer::TimerKind;
+use broker_core::{Event, Policy, PurchaseRequest};
+use schemas::directory::LookupKind;
 use schemas::payment::PaymentOutcome;
 use schemas::purchase::{PurchaseStatus, Strategy};
 use schemas::{DurationMs, PartnerId, RequestId, Timestamp};
@@ -15,7 +18,7 @@ const SLACK: DurationMs = DurationMs::from_secs(10);
 
 /// P4, invariants Progress and NothingLost: a request has ended by its deadline unless an order is
 /// out; an order of unknown fate and an undo that does not get through become an incident within
-/// the policy's time. Time in which something could not be relied on comes on top. All of it is
+/// the policy's time, and the order is asked about all along. Time in which something could not be relied on comes on top. All of it is
 /// read from the broker's own clock, so nothing is said of a run in which that one ran off.
 pub(in crate::auditor) fn progresses(book: &Casebook<'_>, findings: &mut Findings) {
     if book.has_run_off(book.evidence.at) {
@@ -25,6 +28,7 @@ pub(in crate::auditor) fn progresses(book: &Casebook<'_>, findings: &mut Finding
         let Some(head) = case.head else { continue };
         ends_in_time(book, *request, case, findings);
         unknown_is_told(book, *request, case, findings);
+        unknown_is_asked_about(book, *request, case, findings);
         undo_is_told(book, *request, case, head, findings);
     }
 }
@@ -66,6 +70,28 @@ fn unknown_is_told(
         let human_at = due(book, since, since.saturating_add(book.evidence.policy.human_after));
         findings.demand(told == Some(since) || until <= human_at, request, || {
             format!("its order is unknown since {since}, and nobody was called until {until}")
+        });
+    }
+}
+
+/// A store that can be asked about an order of unknown fate is asked, again and again: nothing that
+/// protects it from too many calls may stand in the way of this one.
+fn unknown_is_asked_about(
+    book: &Casebook<'_>,
+    request: RequestId,
+    case: &Case<'_>,
+    findings: &mut Findings,
+) {
+    let timed = |step: &&Step<'_>| matches!(step.event(), Some(Event::Timer(TimerKind::Step)));
+    for step in case.steps.iter().filter(timed) {
+        let Some(checkout) = step.next.checkout.as_ref() else { continue };
+        let store = book.evidence.policy.partners.profile(&checkout.quote.partner);
+        if unknown_since(&step.next).is_none() || store.lookup == LookupKind::None {
+            continue;
+        }
+        let asks = step.effects().any(|effect| matches!(effect, Effect::Partner { .. }));
+        findings.demand(asks, request, || {
+            format!("at {} nothing was asked about its order of unknown fate", step.at)
         });
     }
 }

@@ -110,9 +110,11 @@ fn has_intent(book: &Casebook<'_>, case: &Case<'_>, told: Timestamp) -> bool {
     case.steps.iter().any(|step| intended(step) && (step.at <= by || book.has_run_off(told)))
 }
 
-/// A cancel that had to wait for the order's own outcome.
+/// A cancel that had to wait for the order's own outcome: its customer was told so.
 fn asks_to_cancel(step: &Step<'_>) -> bool {
-    matches!(step.event(), Some(Event::Cancel { .. })) && step.next.cancel_requested
+    let mut effects = step.effects();
+    let told = |effect| matches!(effect, &Effect::Event { kind: EventKind::CancelRequested, .. });
+    matches!(step.event(), Some(Event::Cancel { .. })) && effects.any(told)
 }
 
 /// It ended without an order, or the store kept the order and the customer was told so, or the
