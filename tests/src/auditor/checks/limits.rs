@@ -3,7 +3,7 @@
 use broker_core::effect::{Effect, PartnerCommand};
 use broker_core::request::Incident;
 use partner_sim::fault::Fault;
-use partner_sim::ledger::{OrderRecord, OrderTerms};
+use partner_sim::ledger::{OrderEndedBy, OrderRecord, OrderTerms};
 use schemas::{Money, RequestId, Timestamp};
 
 use super::Findings;
@@ -42,11 +42,14 @@ pub(in crate::auditor) fn within_budget(book: &Casebook<'_>, findings: &mut Find
 }
 
 /// The store broke its cap on purpose, and a human was told: of the price, or, when the store has
-/// never said what it did, of an order nobody knows about.
+/// never said what it did, of an order nobody knows about. Of an order that the store has taken
+/// back there is nothing to tell: its cancel may have overtaken its price.
 fn is_alarmed_breach(case: &Case<'_>, order: &OrderRecord) -> bool {
     let told = [Incident::PriceAboveCap, Incident::PlacementUnknown, Incident::LateOrder];
+    let end = order.ended(Timestamp::MAX);
+    let taken_back = end.is_some_and(|end| end.by == OrderEndedBy::Partner);
     order.decisions.struck_by(Fault::PriceAboveCap)
-        && told.into_iter().any(|incident| case.has_told(incident))
+        && (taken_back || told.into_iter().any(|incident| case.has_told(incident)))
 }
 
 fn cap_within_limit(
