@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::{Client, Subscriber};
 use futures_util::StreamExt;
-use schemas::Timestamp;
 use schemas::stream::of_subject;
 use tokio::task::JoinHandle;
 
@@ -76,15 +75,19 @@ impl Tap {
     /// What a stream must have stored and purged since: heard before the first message it still
     /// has. Their sequences are not known and given as 0.
     pub(super) fn heard_before(&self, stream: &'static str, first: Option<&Seen>) -> Vec<Seen> {
-        let until = first.map_or(Timestamp::MAX, |seen| seen.at);
-        let is_kept = |seen: &Seen| {
-            first.is_some_and(|first| {
-                (&seen.subject, &seen.message_id) == (&first.subject, &first.message_id)
-            })
-        };
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_stream = heard.iter().filter(|seen| of_subject(&seen.subject) == Some(stream));
-        let purged = of_stream.filter(|seen| seen.at <= until && !is_kept(seen));
+        let of_stream: Vec<&Seen> =
+            heard.iter().filter(|seen| of_subject(&seen.subject) == Some(stream)).collect();
+        // Times settle nothing while the first one kept was heard: the server notes when it stored
+        // a message, this side when it came to read it.
+        let end = first.map_or(of_stream.len(), |first| {
+            let is_first = |seen: &&Seen| {
+                (&seen.subject, &seen.message_id) == (&first.subject, &first.message_id)
+            };
+            let before = || of_stream.partition_point(|seen| seen.at <= first.at);
+            of_stream.iter().position(is_first).unwrap_or_else(before)
+        });
+        let purged = of_stream.into_iter().take(end);
         purged.map(|seen| Seen { stored: Some((stream, 0)), ..seen.clone() }).collect()
     }
 }
