@@ -7,8 +7,10 @@
 //! "before the deadline" cannot be judged. How such a doubt ends: [`agreement`].
 //!
 //! A jump ahead brings deadlines nearer, which is safe, but it also pretends that somebody has
-//! waited. [`Clock::steady_since`] says since when as much time has passed as `now` shows: only
-//! waiting since then proves anything, for instance that an order cannot come to exist any more.
+//! waited, and by a clock that is ahead of everybody's a command lapses before it does for its
+//! receiver. [`Clock::steady_since`] says since when as much time has passed as `now` shows, without
+//! a doubt: only waiting since then proves anything, for instance that an order cannot come to
+//! exist any more.
 
 pub mod agreement;
 mod shown;
@@ -75,9 +77,17 @@ impl Clock {
         Timestamp::from_unix_ms(known.shown.show(latest_ms, reading.monotonic_ms))
     }
 
-    /// Since when as much time has passed as [`Self::now`] shows: the start, or the last jump ahead.
+    /// Since when as much time has passed as [`Self::now`] shows, by a clock that is not doubted:
+    /// the start, the last jump ahead, or this very moment, as long as a doubt lasts.
     pub fn steady_since(&self) -> Timestamp {
-        Timestamp::from_unix_ms(self.look().0.shown.steady_since_ms)
+        let (mut known, reading) = self.look();
+        let given_ms = known.shown.floor_ms;
+        let since_ms = match known.agreement.look(reading, given_ms) {
+            Ok(()) => known.shown.steady_since_ms,
+            // Others may count the same instant later by as much as this clock is wrong.
+            Err(_) => given_ms,
+        };
+        Timestamp::from_unix_ms(since_ms)
     }
 
     /// Why nothing may be ordered now; `None` if deadlines can be trusted enough.

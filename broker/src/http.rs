@@ -144,6 +144,10 @@ mod tests {
             Pages::new(metrics::install().unwrap(), clock.clone(), health)
         };
         let (_, page) = ready(State(pages(&clock))).await;
+        assert!(page.starts_with("not ready\norders are held: the server's clock has"), "{page}");
+        let asked = clock.server_time_wanted().unwrap();
+        clock.server_time(asked, clock.now());
+        let (_, page) = ready(State(pages(&clock))).await;
         assert_eq!(page, "not ready\n");
         clock.not_before(clock.now().saturating_add(DurationMs::from_secs(3600)));
         let (status, page) = ready(State(pages(&clock))).await;

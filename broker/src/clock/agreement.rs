@@ -15,9 +15,11 @@
 //!   have been set back with it. Somebody who knows the hour has to restart the broker.
 //! * **The wall clock has not reached what was given out.** Until it has, "now" stands still and no
 //!   order is placed.
-//! * **The wall clock was behind what the store remembers when the broker started.** It is wrong
-//!   now, or it was ahead then. That its hands reach the remembered instant proves nothing: they
-//!   may be late by as much as before. The server has to confirm the hour in this case, too.
+//! * **Nobody has confirmed the wall clock since the start.** A machine may boot with a wrong clock:
+//!   one that is behind buys late, one that is ahead takes commands for lapsed that their receivers
+//!   still obey. The server has to confirm the hour before the first order. That the hands of a
+//!   clock that was behind reach an instant that the store remembers proves nothing: they may be
+//!   late by as much as before.
 
 use schemas::DurationMs;
 
@@ -25,7 +27,8 @@ use schemas::DurationMs;
 /// evenly a wall clock must run that was set.
 pub const DISAGREEMENT_MAX_MS: DurationMs = DurationMs(1000);
 
-/// How long a wall clock that was set ahead must have run evenly before the server is asked.
+/// How long a wall clock that was set ahead, or that the server did not confirm, must have run
+/// evenly before the server is asked.
 pub const SETTLED_AFTER_MS: DurationMs = DurationMs(30_000);
 
 /// Longest round trip of a question for the server's time that still says something.
@@ -66,8 +69,8 @@ pub enum Doubt {
     )]
     InThePast(DurationMs),
     #[error(
-        "the wall clock was {0} behind what the store remembers when the broker started; orders \
-         wait until it has run evenly for {SETTLED_AFTER_MS} and the server's clock confirms it"
+        "the server's clock has not confirmed the wall clock, which was {0} behind what the store \
+         remembers when the broker started; orders wait until it does"
     )]
     Unconfirmed(DurationMs),
 }
@@ -106,11 +109,12 @@ pub enum Finding {
     Nothing,
 }
 
-/// The wall clock ran evenly since.
+/// A wall clock that may be right runs evenly.
 #[derive(Debug, Clone, Copy)]
 struct Settling {
     anchor_ms: u64,
-    since_ms: u64,
+    /// The server is asked from then on, in monotonic time.
+    ask_ms: u64,
 }
 
 /// See the module.
@@ -118,22 +122,25 @@ struct Settling {
 pub struct Agreement {
     /// Wall time at monotonic zero, as far as it is trusted. Only ever moves ahead.
     anchor_ms: u64,
-    /// By how much the store contradicts it, until the server confirms.
-    contradicted: Option<DurationMs>,
+    /// Until the server confirms: by how much the store contradicts the wall clock.
+    unconfirmed: Option<DurationMs>,
     settling: Option<Settling>,
+    /// The server did not confirm the last clock that had settled.
+    refuted: bool,
 }
 
 impl Agreement {
-    /// The wall clock at the start is taken on trust, if nothing contradicts it.
+    /// Time goes by the wall clock at the start; the server's word on it is wanted.
     pub fn new(start: Reading) -> Self {
-        Self { anchor_ms: start.anchor_ms(), contradicted: None, settling: None }
+        let (unconfirmed, settling) = (Some(DurationMs::ZERO), None);
+        Self { anchor_ms: start.anchor_ms(), unconfirmed, settling, refuted: false }
     }
 
     /// A store remembers this instant.
     pub fn remember(&mut self, at_ms: u64, now: Reading) {
         let behind = DurationMs(at_ms.saturating_sub(now.wall_ms));
         if behind > DISAGREEMENT_MAX_MS {
-            self.contradicted = self.contradicted.max(Some(behind));
+            self.unconfirmed = self.unconfirmed.max(Some(behind));
         }
     }
 
@@ -151,8 +158,8 @@ impl Agreement {
         let max = DISAGREEMENT_MAX_MS.as_ms();
         let ahead_ms = now.wall_ms.saturating_sub(steady_ms);
         let behind_ms = steady_ms.saturating_sub(now.wall_ms);
-        let may_be_right = ahead_ms > max || (self.contradicted.is_some() && behind_ms <= max);
-        self.settle(now, may_be_right);
+        let may_be_right = ahead_ms > max || (self.unconfirmed.is_some() && behind_ms <= max);
+        self.settle(now, ahead_ms > max, may_be_right);
         if ahead_ms > max {
             return Err(Doubt::Ahead(DurationMs(ahead_ms)));
         }
@@ -163,22 +170,22 @@ impl Agreement {
         if past_ms > max {
             return Err(Doubt::InThePast(DurationMs(past_ms)));
         }
-        self.contradicted.map_or(Ok(()), |by| Err(Doubt::Unconfirmed(by)))
+        self.unconfirmed.map_or(Ok(()), |by| Err(Doubt::Unconfirmed(by)))
     }
 
-    fn settle(&mut self, now: Reading, may_be_right: bool) {
+    fn settle(&mut self, now: Reading, is_ahead: bool, may_be_right: bool) {
         let anchor_ms = now.anchor_ms();
-        let goes_on = |s: &Settling| differ_little(s.anchor_ms, anchor_ms);
-        let before = self.settling.filter(goes_on);
-        let fresh = Settling { anchor_ms, since_ms: now.monotonic_ms };
+        // A clock that nobody has set, and that was not found wrong, need not settle.
+        let wait = if is_ahead || self.refuted { SETTLED_AFTER_MS } else { DurationMs::ZERO };
+        let ask_ms = now.monotonic_ms.saturating_add(wait.as_ms());
+        let before = self.settling.filter(|s| differ_little(s.anchor_ms, anchor_ms));
+        let fresh = Settling { anchor_ms, ask_ms };
         self.settling = may_be_right.then_some(before.unwrap_or(fresh));
     }
 
     /// Whether the server's word is wanted and the wall clock has run evenly for long enough.
     pub fn has_settled(&self, now: Reading) -> bool {
-        self.settling.is_some_and(|settling| {
-            now.monotonic_ms.saturating_sub(settling.since_ms) >= SETTLED_AFTER_MS.as_ms()
-        })
+        self.settling.is_some_and(|settling| now.monotonic_ms >= settling.ask_ms)
     }
 
     /// The server was asked at `asked`, answered at `answered`, and showed `server_ms`.
@@ -195,10 +202,11 @@ impl Agreement {
         let after_ms = server_ms.saturating_sub(answered.wall_ms);
         let apart = DurationMs(before_ms.max(after_ms));
         self.settling = None;
-        if apart > DISAGREEMENT_MAX_MS {
+        self.refuted = apart > DISAGREEMENT_MAX_MS;
+        if self.refuted {
             return Finding::Contradicted { apart };
         }
-        self.contradicted = None;
+        self.unconfirmed = None;
         self.anchor_ms = self.anchor_ms.max(answered.anchor_ms());
         Finding::Confirmed
     }

@@ -121,6 +121,40 @@ fn a_jump_ahead_is_remembered_as_time_that_nobody_has_waited() {
 }
 
 #[test]
+fn while_the_clock_is_in_doubt_nobody_has_waited() {
+    let (clock, hands) = clock_at(1_000_000);
+    hands.set(1_005_000, 5_000);
+    clock.now();
+    hands.set(1_004_000, 6_000);
+    let now = clock.now();
+    assert_eq!(clock.steady_since(), now, "behind");
+    hands.set(1_007_000, 7_000);
+    clock.now();
+    assert_eq!(clock.steady_since(), Timestamp::from_unix_ms(1_000_000), "came back");
+    hands.set(1_500_000, 8_000);
+    clock.now();
+    hands.set(1_550_000, 58_000);
+    let now = clock.now();
+    assert_eq!(now, Timestamp::from_unix_ms(1_550_000));
+    assert_eq!(clock.steady_since(), now, "ahead, and not confirmed");
+}
+
+#[test]
+fn at_the_start_the_server_has_to_confirm_the_hour() {
+    let hands = Hands(Arc::new((AtomicU64::new(1_000_000), AtomicU64::new(0))));
+    let clock = Clock::new(hands);
+    assert_eq!(clock.doubt(), Some(Doubt::Unconfirmed(DurationMs::ZERO)));
+    let asked = clock.server_time_wanted().unwrap();
+    let server = Timestamp::from_unix_ms(1_091_000);
+    assert_eq!(
+        clock.server_time(asked, server),
+        Finding::Contradicted { apart: DurationMs(91_000) }
+    );
+    assert!(!clock.placement_allowed());
+    assert_eq!(clock.steady_since(), clock.now());
+}
+
+#[test]
 fn many_small_steps_are_a_jump_too() {
     let (clock, hands) = clock_at(1_000_000);
     for step in 1..=GAIN_MAX_MS + 1 {
@@ -134,6 +168,7 @@ fn many_small_steps_are_a_jump_too() {
 #[test]
 fn the_system_clock_agrees_with_itself() {
     let clock = Clock::system();
+    confirm(&clock);
     assert!(clock.placement_allowed());
     assert!(clock.now() > Timestamp::from_unix_ms(1_600_000_000_000));
 }
@@ -160,5 +195,14 @@ impl TimeSource for Hands {
 
 fn clock_at(wall_ms: u64) -> (Clock, Hands) {
     let hands = Hands(Arc::new((AtomicU64::new(wall_ms), AtomicU64::new(0))));
-    (Clock::new(hands.clone()), hands)
+    let clock = Clock::new(hands.clone());
+    confirm(&clock);
+    (clock, hands)
+}
+
+/// The server says the same.
+fn confirm(clock: &Clock) {
+    assert!(matches!(clock.doubt(), Some(Doubt::Unconfirmed(_))));
+    let asked = clock.server_time_wanted().unwrap();
+    assert_eq!(clock.server_time(asked, clock.now()), Finding::Confirmed);
 }

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use schemas::DurationMs;
+
 use super::Task;
 use crate::clock::agreement::{Doubt, Finding, SERVER_ANSWER_MAX_MS};
 use crate::metrics;
@@ -10,7 +12,7 @@ use crate::nats::server_time;
 use crate::storage::describe;
 
 /// Between two questions to a server that does not answer in time.
-const SERVER_PAUSE: Duration = Duration::from_secs(5);
+const SERVER_PAUSE: Duration = Duration::from_secs(1);
 
 /// What was last said of the clock.
 #[derive(Debug, Default)]
@@ -73,6 +75,8 @@ impl Task {
 fn say(doubt: Doubt) {
     let held = "no order is placed: the clock is in doubt";
     match doubt {
+        // As at every start, for the time of one question.
+        Doubt::Unconfirmed(DurationMs::ZERO) => tracing::info!(why = %doubt, "{held}"),
         Doubt::Ahead(_) | Doubt::Unconfirmed(_) => tracing::warn!(why = %doubt, "{held}"),
         Doubt::Behind(_) | Doubt::InThePast(_) => tracing::error!(why = %doubt, "{held}"),
     }
@@ -90,7 +94,7 @@ impl Hour {
                 }
                 None => {
                     let held_s = self.since.take().map_or(0, |since| since.elapsed().as_secs());
-                    tracing::warn!(held_s, "orders flow again: the clocks agree");
+                    tracing::info!(held_s, "orders flow: the clocks agree");
                 }
             }
         }

@@ -64,6 +64,7 @@ pub(super) async fn inject(rig: &mut Rig, kind: Kind) -> anyhow::Result<Injected
         Kind::SlowSync => sync::slow(rig).await,
         Kind::ClockAhead => clock::ahead(rig).await,
         Kind::ClockBack => clock::back(rig).await,
+        Kind::ClockSlowStart => clock::slow_start(rig).await,
         Kind::FlipStore => flip_store::on_a_copy(rig).await,
         Kind::FlipStream => flip_stream::of_the_server(rig).await,
         Kind::PowerBroker => power::broker(rig).await,

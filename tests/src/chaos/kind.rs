@@ -76,6 +76,8 @@ kinds! {
     ClockAhead = "clock-ahead", "43";
     /// The broker's wall clock is set back, and forward again.
     ClockBack = "clock-back", "43";
+    /// The broker starts with a clock that is slow, which is set right while it runs.
+    ClockSlowStart = "clock-slow", "43";
     /// A bit of a copy of the broker's store is flipped, and a broker started on it.
     FlipStore = "flip-store", "49";
     /// A bit of a stream's file is flipped while the server is down.
@@ -116,7 +118,7 @@ impl Kind {
             Self::FullBroker | Self::SyncError | Self::SlowSync | Self::PowerBroker => {
                 &[Trouble::Store]
             }
-            Self::ClockAhead | Self::ClockBack => &[Trouble::Clock],
+            Self::ClockAhead | Self::ClockBack | Self::ClockSlowStart => &[Trouble::Clock],
         }
     }
 }

@@ -189,10 +189,11 @@ impl Engine {
     /// its way: for a while nothing is proven by having waited.
     fn is_in_doubt(&self, record: &PurchaseRequest) -> bool {
         let policy = &self.config.policy;
-        let ordering = record.open_checkout().filter(|checkout| checkout.intent.is_some());
-        if ordering.is_none() && record.undo.is_empty() {
+        let checkout = record.open_checkout();
+        if checkout.is_none() && record.undo.is_empty() {
             return false;
         }
+        let ordering = checkout.filter(|checkout| checkout.intent.is_some());
         let store = ordering.map(|checkout| policy.partners.profile(&checkout.quote.partner));
         self.now < self.steady_since.saturating_add(policy.doubt_after_jump(store.as_deref()))
     }

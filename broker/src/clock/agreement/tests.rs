@@ -121,21 +121,26 @@ fn nothing_is_ordered_before_the_wall_clock_has_reached_what_was_given_out() {
 fn a_start_behind_what_the_store_remembers_is_trusted_only_with_the_servers_word() {
     let start = reading(START_MS, 0);
     let mut agreement = Agreement::new(start);
+    let nothing = Err(Doubt::Unconfirmed(DurationMs::ZERO));
     agreement.remember(START_MS + 1000, start);
-    assert_eq!(look(&mut agreement, START_MS, 0), Ok(()), "within what clocks may differ");
+    assert_eq!(look(&mut agreement, START_MS, 0), nothing, "within what clocks may differ");
     agreement.remember(START_MS + 5000, start);
     let now = |passed_ms| reading(START_MS + passed_ms, passed_ms);
+    let mut asked = 0;
     for passed_ms in (0..600_000).step_by(500) {
         let at = now(passed_ms);
         let doubt = agreement.look(at, START_MS + 5000).unwrap_err();
         let past = passed_ms < 4000;
         assert_eq!(doubt.label(), if past { "in_the_past" } else { "unconfirmed" });
         if agreement.has_settled(at) {
+            asked += 1;
             let late_ms = at.wall_ms + 5000;
             let found = agreement.hear(late_ms, at, at);
             assert_eq!(found, Finding::Contradicted { apart: DurationMs(5000) });
         }
     }
+    // At once, and then again and again.
+    assert_eq!(asked, 1 + 600_000 / (SETTLED_MS + 500));
     assert!(agreement.look(now(640_000), 0).is_err());
     let found = agreement.hear(now(640_000).wall_ms, now(640_000), now(640_000));
     assert_eq!(found, Finding::Confirmed);
@@ -174,7 +179,11 @@ fn a_doubt_says_how_far_apart_the_clocks_are_and_what_to_do() {
 }
 
 fn agreed() -> Agreement {
-    Agreement::new(reading(START_MS, 0))
+    let start = reading(START_MS, 0);
+    let mut agreement = Agreement::new(start);
+    assert_eq!(agreement.look(start, 0), Err(Doubt::Unconfirmed(DurationMs::ZERO)));
+    assert_eq!(agreement.hear(START_MS, start, start), Finding::Confirmed);
+    agreement
 }
 
 /// Ahead by an hour, for long enough to ask.

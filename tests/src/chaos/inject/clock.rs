@@ -1,4 +1,4 @@
-//! The broker's wall clock jumps, ahead or back, and is set right again.
+//! The broker's wall clock jumps, ahead or back, or is wrong from the start, and is set right again.
 //!
 //! The library is preloaded for the time of the fault only: in every other hour the broker runs on
 //! nothing but the system's own clock.
@@ -22,7 +22,11 @@ const REMEMBERED: [(&str, &str); 2] =
     [("FAKETIME_CACHE_DURATION", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")];
 /// Well beyond what the broker lets pass, and less than customers wait.
 const JUMP_S: std::ops::RangeInclusive<u64> = 2..=6;
+/// Longer than a broker is away: its store must remember a later hour than the clock shows.
+const SLOW_S: std::ops::RangeInclusive<u64> = 60..=600;
 const NOTICED_DEADLINE: Duration = Duration::from_secs(20);
+/// The clock settles, the server confirms it, and the machine is busy.
+const TRUSTED_DEADLINE: Duration = Duration::from_secs(60);
 
 pub(super) async fn ahead(rig: &mut Rig) -> Done {
     jump(rig, '+').await
@@ -54,6 +58,40 @@ async fn jump(rig: &mut Rig, sign: char) -> Done {
     rig.revive_broker().await?;
     ensure!(noticed, "the clock jumped by {sign}{seconds} s, and the broker did not notice");
     Ok(Ok(Some(format!("{sign}{seconds} s"))))
+}
+
+/// Orders are held while the clock is wrong, and flow again without a restart once it is right.
+pub(super) async fn slow_start(rig: &mut Rig) -> Done {
+    let library = match &rig.native.faketime {
+        Ok(library) => library.clone(),
+        Err(why) => return Ok(Err(why.clone())),
+    };
+    let seconds = rig.dice.random_range(SLOW_S);
+    let file = rig.dir.join("clock");
+    replace(&file, &format!("-{seconds}"))?;
+    let before = preload(rig, &library, &file);
+    rig.cluster.broker.kill_9()?;
+    rig.revive_broker().await?;
+    let held = are_orders_held(rig, true, NOTICED_DEADLINE).await;
+    rig.hold().await;
+    replace(&file, "+0")?;
+    let flow = are_orders_held(rig, false, TRUSTED_DEADLINE).await;
+    rig.cluster.broker.kill_9()?;
+    restore(rig, before);
+    rig.revive_broker().await?;
+    ensure!(held, "the clock was slow by {seconds} s at the start, and the broker did not notice");
+    ensure!(flow, "the clock was set right by {seconds} s, and no order is placed all the same");
+    Ok(Ok(Some(format!("-{seconds} s"))))
+}
+
+/// Whether the broker comes to say that it holds orders back, or that it does not.
+async fn are_orders_held(rig: &Rig, held: bool, deadline: Duration) -> bool {
+    let broker = &rig.cluster.broker;
+    let said = wait::until("the broker holds orders or lets them flow", deadline, async || {
+        let (_, page) = broker.page("/ready").await?;
+        Ok((page.contains("orders are held") == held).then_some(()))
+    });
+    said.await.is_ok()
 }
 
 /// Whether the broker itself says that wall and monotonic time disagree.
