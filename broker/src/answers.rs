@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::AckKind;
 use broker_core::engine::input::Origin;
 use broker_core::engine::output::Answer;
 use tokio::sync::mpsc;
@@ -44,11 +43,11 @@ impl Answers {
         match Fate::of(answer) {
             Fate::Done => {
                 crash::point(crash::INGRESS_BEFORE_ACK);
-                acknowledge(&delivery, AckKind::Ack).await;
+                delivery.done().await;
             }
             Fate::Later => {
                 metrics::redelivery(delivery.source.name());
-                acknowledge(&delivery, AckKind::Nak(Some(self.redelivery_delay))).await;
+                delivery.later(self.redelivery_delay).await;
             }
             Fate::GivenUp(refused) => {
                 let give_up = self.give_up.clone();
@@ -76,12 +75,5 @@ impl Fate {
             Answer::Rejected { reason, .. } if reason.is_transient() => Self::Later,
             Answer::Rejected { reason, detail } => Self::GivenUp(Refused { reason, detail }),
         }
-    }
-}
-
-/// An ack is a hint to the server: a lost one brings the message back, which is harmless.
-async fn acknowledge(delivery: &Delivery, kind: AckKind) {
-    if let Err(error) = delivery.message.ack_with(kind).await {
-        tracing::warn!(stream = delivery.source.name(), error, "an ack could not be sent");
     }
 }

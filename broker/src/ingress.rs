@@ -7,6 +7,7 @@
 
 pub mod decode;
 pub mod give_up;
+pub mod session;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::mailbox::Intake;
 use crate::metrics;
+use crate::nats::connect::Connection;
 use crate::nats::{NatsError, streams};
 use crate::positions::Positions;
 use crate::storage::describe;
@@ -28,6 +30,7 @@ use crate::waiters::{Delivery, Waiter, Waiters};
 
 use decode::Decoder;
 use give_up::GiveUp;
+use session::Session;
 
 /// Messages fetched ahead. What waits in the client's buffer is on the server's ack clock already.
 const BATCH_MAX: usize = 256;
@@ -39,6 +42,7 @@ const REPAIR_PAUSE: Duration = Duration::from_millis(250);
 /// What the consumers share.
 #[derive(Clone)]
 pub struct Ingress {
+    pub connection: Connection,
     pub jetstream: jetstream::Context,
     pub intake: Intake,
     pub waiters: Arc<Waiters>,
@@ -63,12 +67,16 @@ impl Ingress {
         let permits = usize::try_from(spec.max_ack_pending).unwrap_or(usize::MAX);
         let room = Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
         while !*self.stop.borrow() {
+            let session = Arc::new(Session::new(&self.connection));
             match self.open(&spec).await {
-                Ok(messages) => self.read(source, messages, &room).await,
+                Ok(messages) => self.read(source, messages, &session, &room).await,
                 Err(error) => {
                     let error = describe(&error);
                     tracing::warn!(stream = spec.stream, error, "cannot read a stream yet");
                 }
+            }
+            if !session.lasts() && self.connection.is_connected() {
+                continue;
             }
             tokio::select! {
                 _ = self.stop.changed() => {}
@@ -93,15 +101,30 @@ impl Ingress {
         })
     }
 
-    async fn read(&mut self, source: SourceStream, mut messages: Messages, room: &Arc<Semaphore>) {
+    /// Until told to stop, the connection is another, or reading fails.
+    async fn read(
+        &mut self,
+        source: SourceStream,
+        mut messages: Messages,
+        session: &Arc<Session>,
+        room: &Arc<Semaphore>,
+    ) {
         loop {
             let next = tokio::select! {
                 biased;
                 _ = self.stop.changed() => return give_back(messages).await,
-                next = messages.next() => next,
+                () = self.connection.changed() => None,
+                next = messages.next() => Some(next),
             };
+            if !session.lasts() {
+                if let Some(Some(Ok(message))) = next {
+                    ask_again(&message).await;
+                }
+                return give_back(messages).await;
+            }
+            let Some(next) = next else { continue };
             match next {
-                Some(Ok(message)) => self.take(source, message, room).await,
+                Some(Ok(message)) => self.take(source, message, session, room).await,
                 Some(Err(error)) => {
                     tracing::info!(stream = source.name(), %error, "reading a stream starts anew");
                     return;
@@ -111,7 +134,13 @@ impl Ingress {
         }
     }
 
-    async fn take(&self, source: SourceStream, message: Message, room: &Arc<Semaphore>) {
+    async fn take(
+        &self,
+        source: SourceStream,
+        message: Message,
+        session: &Arc<Session>,
+        room: &Arc<Semaphore>,
+    ) {
         metrics::received(source.name());
         let Ok(permit) = Arc::clone(room).acquire_owned().await else { return };
         let position = message
@@ -121,9 +150,10 @@ impl Ingress {
         if let Some(position) = position {
             self.positions.note(position);
         }
-        match self.decoder.decode(&message.subject, &message.payload) {
+        let decoded = self.decoder.decode(&message.subject, &message.payload);
+        let delivery = Delivery { message, source, session: Arc::clone(session), permit };
+        match decoded {
             Ok(decoded) => {
-                let delivery = Delivery { message, source, permit };
                 let origin = self.waiters.add(Waiter::Message(delivery));
                 if self.intake.send(decoded.into_input(origin, position)).await.is_err() {
                     // The broker is ending; the message comes back after its ack wait.
@@ -132,7 +162,6 @@ impl Ingress {
             }
             Err(refused) => {
                 let give_up = self.give_up.clone();
-                let delivery = Delivery { message, source, permit };
                 tokio::spawn(async move { give_up.message(delivery, refused).await });
             }
         }
@@ -142,9 +171,13 @@ impl Ingress {
 /// What was fetched ahead and not taken goes back at once, not after its ack wait.
 async fn give_back(mut messages: Messages) {
     while let Some(Some(Ok(message))) = messages.next().now_or_never() {
-        if message.ack_with(AckKind::Nak(None)).await.is_err() {
-            return;
-        }
+        ask_again(&message).await;
+    }
+}
+
+async fn ask_again(message: &Message) {
+    if let Err(error) = message.ack_with(AckKind::Nak(None)).await {
+        tracing::debug!(error, "a message comes back only after its ack wait");
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_nats::jetstream;
@@ -13,6 +13,8 @@ use broker_core::engine::input::Origin;
 use schemas::RequestId;
 use schemas::subject::PurchaseOperation;
 use tokio::sync::OwnedSemaphorePermit;
+
+use crate::ingress::session::Session;
 
 /// One of them. Its permit bounds how many there are at once.
 #[derive(Debug)]
@@ -26,6 +28,7 @@ pub enum Waiter {
 pub struct Delivery {
     pub message: jetstream::Message,
     pub source: SourceStream,
+    pub session: Arc<Session>,
     pub permit: OwnedSemaphorePermit,
 }
 

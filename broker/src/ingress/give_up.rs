@@ -26,7 +26,7 @@ impl GiveUp {
     /// Makes the message durable with the reason, then acks it. If that fails the broker is
     /// ending, and the message comes back.
     pub async fn message(&self, delivery: Delivery, refused: Refused) {
-        let Delivery { message, source, permit } = delivery;
+        let (message, source) = (&delivery.message, delivery.source);
         let reason = refused.reason.label();
         tracing::warn!(
             stream = source.name(),
@@ -36,23 +36,14 @@ impl GiveUp {
         );
         metrics::dead_letter(source.name(), reason);
         let pairs = headers::pairs(message.headers.as_ref());
-        let letter = letter(
-            source,
-            &message.subject,
-            &message.payload,
-            &pairs,
-            published(&message),
-            refused,
-        );
-        let position = position(&message, source);
+        let letter =
+            letter(source, &message.subject, &message.payload, &pairs, published(message), refused);
+        let position = position(message, source);
         let storage = Arc::clone(&self.storage);
         let written = tokio::task::spawn_blocking(move || write(&storage, letter, position)).await;
-        if matches!(written, Ok(Ok(())))
-            && let Err(error) = message.ack().await
-        {
-            tracing::warn!(stream = source.name(), error, "an ack could not be sent");
+        if matches!(written, Ok(Ok(()))) {
+            delivery.done().await;
         }
-        drop(permit);
     }
 }
 

@@ -304,6 +304,7 @@ impl Shell<'_> {
         give_up: GiveUp,
     ) -> Vec<tokio::task::JoinHandle<()>> {
         let ingress = Ingress {
+            connection: self.connection.clone(),
             jetstream,
             intake: self.intake.clone(),
             waiters: Arc::clone(&self.waiters),

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream::AckKind;
 use broker::clock::agreement::DISAGREEMENT_MAX_MS;
 use broker::egress::ack::Ack;
+use broker::ingress::session::when_done;
 use broker::store::{Incarnation, MemStore, Reader, Store};
 use bytes::Bytes;
 use schemas::purchase::CommandReply;
@@ -48,7 +50,7 @@ pub enum Item {
     /// The server's acknowledgement reaches the publisher.
     Acked { to: Sender, ack: Ack, generation: u64 },
     /// A message of a stream reaches its reader.
-    Deliver { to: Peer, delivery: Delivery, generation: u64 },
+    Deliver { to: Peer, delivery: Delivery },
     /// A reader's word about a delivery reaches the server.
     Settle { delivery: Delivery, until: Option<Timestamp>, generation: u64 },
     /// Deliveries of a consumer may be due again.
@@ -316,8 +318,8 @@ impl Scene {
         // What is cut off comes again after its ack wait.
         if !cut {
             let takes = self.hop();
-            let generation = self.network.generation;
-            self.after(takes, Item::Deliver { to, delivery, generation });
+            let delivery = Delivery { generation: self.network.generation, ..delivery };
+            self.after(takes, Item::Deliver { to, delivery });
         }
     }
 
@@ -360,6 +362,15 @@ impl Scene {
 
     pub fn pump_all(&mut self) {
         self.jetstream.consumers().for_each(|consumer| self.pump(consumer));
+    }
+
+    /// A process of the broker has dealt with a message.
+    pub fn done(&mut self, by: ProcessId, delivery: Delivery) {
+        let until = match when_done(self.network.carries(delivery.generation)) {
+            AckKind::Ack => None,
+            _ => Some(self.now),
+        };
+        self.settle(Peer::Broker(by), delivery, until);
     }
 
     /// A reader is done with a delivery, or wants it back at an instant.

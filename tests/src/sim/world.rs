@@ -143,8 +143,8 @@ impl World {
                 }
             }
             Item::Acked { to, ack, generation } => self.acked(to, ack, generation),
-            Item::Deliver { to, delivery, generation } => {
-                if scene.network.carries(generation) {
+            Item::Deliver { to, delivery } => {
+                if scene.network.carries(delivery.generation) {
                     match to {
                         Peer::Parties if scene.parties_up => self.parties.deliver(delivery, scene),
                         Peer::Parties => {}

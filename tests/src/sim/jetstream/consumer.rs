@@ -21,6 +21,8 @@ pub struct Delivery {
     pub place: usize,
     /// How often the server thinks it has delivered it.
     pub count: u32,
+    /// The life of the server in which it was sent; 0 while it is not.
+    pub generation: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +85,7 @@ impl Consumer {
         self.pending.insert(sequence, Pending { count, due });
         self.due.insert((due, sequence));
         let created_unix_ns = stream.created_unix_ns();
-        Some(Delivery { consumer: ix, created_unix_ns, sequence, place, count })
+        Some(Delivery { consumer: ix, created_unix_ns, sequence, place, count, generation: 0 })
     }
 
     pub(super) fn expire(&mut self, now: Timestamp) {

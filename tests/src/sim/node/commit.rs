@@ -13,7 +13,7 @@ use super::{Died, Node};
 use crate::auditor::Trouble;
 use crate::sim::fault::Fault;
 use crate::sim::jetstream::Delivery;
-use crate::sim::scene::{Item, Peer, Scene};
+use crate::sim::scene::{Item, Scene};
 
 /// One sync of a healthy disk.
 const SYNC_MS: DurationMs = DurationMs(1);
@@ -125,7 +125,7 @@ impl Node {
             }
             (Tag::Letter { delivery, .. }, Committed::DeadLetter { outbox }) => {
                 self.egress.push(outbox);
-                scene.settle(Peer::Broker(self.id), delivery, None);
+                scene.done(self.id, delivery);
             }
             (Tag::Letter { delivery, position, mut letter }, Committed::Refused(_)) => {
                 letter.payload = DeadPayload::Withheld;

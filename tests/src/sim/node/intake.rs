@@ -55,7 +55,7 @@ impl Node {
     /// The engine has decided a message.
     pub(super) fn decided(&mut self, delivery: Delivery, answer: Answer, scene: &mut Scene) {
         match Fate::of(answer) {
-            Fate::Done => scene.settle(Peer::Broker(self.id), delivery, None),
+            Fate::Done => scene.done(self.id, delivery),
             Fate::Later => {
                 let until = scene.now.saturating_add(Limits::default().redelivery_delay_ms);
                 scene.settle(Peer::Broker(self.id), delivery, Some(until));
