@@ -22,6 +22,7 @@ mod verdict;
 #[cfg(test)]
 mod planted;
 
+pub(crate) use casebook::is_with_a_human;
 pub use coverage::{Coverage, Reach};
 pub use evidence::{
     Answer, Background, Command, Disturbance, Evidence, Route, Seen, Sent, Standing, Trouble,

@@ -6,6 +6,7 @@ use schemas::{Condition, Isbn13, Money, PartnerId, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Asked, Decisions};
+use crate::fault::Fault;
 
 /// One placement key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +82,13 @@ pub enum OrderEndedBy {
 }
 
 impl OrderRecord {
+    /// What this store calls the second order that it says it took under the key; a lie, of which
+    /// its books know nothing.
+    pub fn second_order_id(&self) -> Option<OrderId> {
+        let order_id = self.order_id().filter(|_| self.decisions.struck_by(Fault::SecondOrder))?;
+        Some(OrderId::parse(&format!("{order_id}-2")).expect("a key with both fits"))
+    }
+
     /// Accepted by `at` and not ended by `at`.
     pub fn is_live(&self, at: Timestamp) -> bool {
         match &self.state {

@@ -284,8 +284,7 @@ impl Partner {
             let to = (&place.header, subject.clone());
             self.notice(to, &place.placement_key, news, when, answers);
         }
-        if record.decisions.struck_by(Fault::SecondOrder) {
-            let order_id = OrderId::parse(&format!("{order_id}-2")).expect("a key with both fits");
+        if let Some(order_id) = record.second_order_id() {
             let news = PartnerNews::OrderConfirmed { order_id, total: *total };
             let when = (copy.roll, now.saturating_add(latency));
             let to = (&place.header, subject.clone());

@@ -183,23 +183,30 @@ impl<'a> Case<'a> {
         self.steps.iter().any(|step| step.next.incident == Some(incident))
     }
 
-    /// A human was called, and what they were called for is still open: until they decide, the
-    /// books may differ.
+    /// See [`is_with_a_human`].
     pub(super) fn is_with_a_human(&self) -> bool {
-        let Some(head) = self.head.filter(|head| head.incident.is_some()) else { return false };
-        let open_step = head.checkout.as_ref().is_some_and(|checkout| match checkout.step {
-            CheckoutStep::PlacementUnknown(_) | CheckoutStep::Capturing { .. } => true,
-            CheckoutStep::Failed(reason) => reason == schemas::RejectReason::CaptureFailed,
-            CheckoutStep::Reserving { .. }
-            | CheckoutStep::Authorizing { .. }
-            | CheckoutStep::ActionRequired { .. }
-            | CheckoutStep::Placing
-            | CheckoutStep::Completed => false,
-        });
-        // A second order under one key, or another amount than the owed one, has no undo.
-        let theirs = matches!(head.incident, Some(Incident::LateOrder | Incident::CaptureFailed));
-        !head.undo.is_empty() || open_step || theirs
+        self.head.is_some_and(is_with_a_human)
     }
+}
+
+/// A human was called, and what they were called for is still open: until they decide, the books
+/// may differ.
+pub(crate) fn is_with_a_human(request: &PurchaseRequest) -> bool {
+    if request.incident.is_none() {
+        return false;
+    }
+    let open_step = request.checkout.as_ref().is_some_and(|checkout| match checkout.step {
+        CheckoutStep::PlacementUnknown(_) | CheckoutStep::Capturing { .. } => true,
+        CheckoutStep::Failed(reason) => reason == schemas::RejectReason::CaptureFailed,
+        CheckoutStep::Reserving { .. }
+        | CheckoutStep::Authorizing { .. }
+        | CheckoutStep::ActionRequired { .. }
+        | CheckoutStep::Placing
+        | CheckoutStep::Completed => false,
+    });
+    // A second order under one key, or another amount than the owed one, has no undo.
+    let theirs = matches!(request.incident, Some(Incident::LateOrder | Incident::CaptureFailed));
+    !request.undo.is_empty() || open_step || theirs
 }
 
 /// Raw bytes that happen to be a proper command count as that command.

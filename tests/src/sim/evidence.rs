@@ -7,7 +7,9 @@ use schemas::purchase::PurchaseStatus;
 
 use super::node::Setup;
 use super::world::World;
-use crate::auditor::{Answer, Background, Evidence, Route, Seen, Sent, liars, standing};
+use crate::auditor::{
+    Answer, Background, Evidence, Route, Seen, Sent, is_with_a_human, liars, standing,
+};
 use crate::harness::{StoreContents, message_id, read_store};
 
 /// Gathers the evidence; nothing is left of the world but counters.
@@ -87,7 +89,7 @@ pub fn unfinished(world: &World) -> Vec<(schemas::RequestId, String)> {
     let mut unfinished = Vec::new();
     for id in active.expect("the twin can always be read") {
         let stored = reader.load(id).expect("the twin can always be read");
-        let Some(stored) = stored.filter(|stored| stored.request.incident.is_none()) else {
+        let Some(stored) = stored.filter(|stored| !is_with_a_human(&stored.request)) else {
             continue;
         };
         let request = &stored.request;

@@ -7,6 +7,7 @@ use broker_core::OutboxRow;
 use broker_core::effect::{AcceptToken, Effect};
 use broker_core::receipt::Receipt;
 use broker_core::request::Status;
+use partner_sim::ledger::OrderRecord;
 use schemas::purchase::PurchaseStatus;
 use schemas::{Digest, DurationMs, RequestId, stream, subject};
 
@@ -189,15 +190,24 @@ pub(in crate::auditor) fn outcome_matches_ledgers(book: &Casebook<'_>, findings:
         let live: Vec<_> = case.orders.iter().filter(|order| order.is_live(at)).collect();
         let matches = match (status, live.as_slice()) {
             (Some(PurchaseStatus::Ordered), [order]) => named.is_some_and(|named| {
-                order.order_id() == Some(&named.order_id) && order.total() == Some(named.total)
+                // Who never hears of the first order has to believe in the second.
+                let known = [order.order_id().cloned(), order.second_order_id()];
+                known.contains(&Some(named.order_id.clone())) && order.total() == Some(named.total)
             }),
             (Some(PurchaseStatus::Ordered), _) => false,
             (_, orders) => orders.is_empty(),
         };
         findings.demand(matches, *request, || {
-            let ids: Vec<_> = live.iter().map(|order| order.placement_key.as_str()).collect();
+            let stands = |o: &OrderRecord| {
+                let id = o.order_id().map_or("no id", |id| id.as_str());
+                let total = o.total().map_or_else(|| "no price".to_owned(), |t| t.to_string());
+                format!("{id} of {} for {total}", o.placement_key)
+            };
+            let orders: Vec<_> = live.iter().map(|order| stands(order)).collect();
             let status = status.map_or("unknown to the broker", PurchaseStatus::label);
-            format!("it is {status}, and these orders stand: {ids:?}")
+            let told = named.map(|order| format!(" {} for {}", order.order_id, order.total));
+            let told = told.unwrap_or_default();
+            format!("it is {status}{told}, and these orders stand: {orders:?}")
         });
     }
 }

@@ -59,7 +59,9 @@ fn stays_canceled(
     findings: &mut Findings,
 ) {
     let standing = case.orders.iter().find(|order| {
-        let ends = order.ended(Timestamp::MAX).is_some_and(|end| end.at <= told);
+        // Stores have clocks of their own.
+        let by = told.saturating_add(book.evidence.policy.clock_margin);
+        let ends = order.ended(Timestamp::MAX).is_some_and(|end| end.at <= by);
         let alarmed = book.may_surprise(&order.partner) && case.has_told(Incident::LateOrder);
         order.accepted_at().is_some() && !ends && !alarmed
     });
