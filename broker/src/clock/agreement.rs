@@ -23,9 +23,10 @@
 
 use schemas::DurationMs;
 
-/// Largest difference between wall, monotonic and given time at which orders are placed; also how
-/// evenly a wall clock must run that was set.
-pub const DISAGREEMENT_MAX_MS: DurationMs = DurationMs(1000);
+/// Largest difference between wall, monotonic and given time at which orders are placed, no more
+/// than the margin that deadlines are given (`Policy::clock_margin`); also how evenly a wall clock
+/// must run that was set.
+pub const DISAGREEMENT_MAX_MS: DurationMs = DurationMs(500);
 
 /// How long a wall clock that was set ahead, or that the server did not confirm, must have run
 /// evenly before the server is asked.

@@ -96,7 +96,7 @@ fn ledgers_follow(
         let Some(terms) = &order.terms else { continue };
         let arrived = order.decisions.kept.iter().map(|decision| decision.received_at).min();
         // One that jumped ahead stays there: its time never goes back.
-        let ahead = arrived.is_some_and(|at| book.has_run_off(at));
+        let ahead = arrived.is_some_and(|at| book.has_run_off(at.saturating_add(margin)));
         let intended = case.places(order.attempt).any(|(step, command)| {
             let before = arrived.is_none_or(|at| step.at <= at.saturating_add(margin));
             same_terms(command, terms) && (before || ahead)
