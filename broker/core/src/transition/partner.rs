@@ -6,7 +6,7 @@ use schemas::subject::PartnerOperation;
 use super::draft::Draft;
 use super::{Outcome, Rejection, checkout, compensation, placement};
 use crate::event::{PartnerAnswer, PartnerOutcome};
-use crate::request::{Reservation, Step, UndoKind};
+use crate::request::{Incident, Reservation, Step, UndoKind};
 use crate::row::Row;
 
 pub(super) fn answered(d: &mut Draft<'_>, answer: PartnerAnswer) -> Outcome {
@@ -19,11 +19,25 @@ pub(super) fn answered(d: &mut Draft<'_>, answer: PartnerAnswer) -> Outcome {
             ));
         }
     }
+    let attempt = answer.attempt;
     let is_news = remember_canceled(d, &answer);
     match route(d, answer) {
-        Err(Rejection::Ignored(_)) if is_news => Ok(()),
+        Err(Rejection::Ignored(_)) if is_news => {
+            if has_placed(d, attempt) {
+                // Two orders under one key, and which of them is gone only their store knows.
+                d.row(Row::T20);
+                d.incident(Incident::LateOrder);
+            }
+            Ok(())
+        }
         routed => routed,
     }
+}
+
+fn has_placed(d: &Draft<'_>, attempt: u8) -> bool {
+    let current = d.next.checkout.as_ref().filter(|checkout| checkout.attempt == attempt);
+    current
+        .is_some_and(|checkout| matches!(checkout.step, Step::Capturing { .. } | Step::Completed))
 }
 
 /// A cancellation may overtake the confirmation of the order it takes back. When that one comes it

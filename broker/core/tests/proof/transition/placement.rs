@@ -2,6 +2,7 @@
 //! (C9, C10, T15, T20, T21).
 
 use broker_core::event::PartnerOutcome;
+use broker_core::request::Incident;
 use broker_core::timer::TimerKind;
 use schemas::subject::PartnerOperation;
 
@@ -363,10 +364,11 @@ fn a_cancel_that_comes_late_is_kept_for_the_confirmation_it_overtook() {
 }
 
 #[test]
-fn a_cancel_of_another_order_leaves_the_confirmed_one_standing() {
+fn a_cancel_of_another_order_leaves_the_confirmed_one_standing_and_calls_a_human() {
     let mut scene = Scene::completed().then(notice("plain", 1, canceled("o-2")));
     assert_eq!(status(&scene.request), "ordered");
     assert_eq!(scene.request.known_orders.len(), 1);
+    assert_eq!(scene.request.incident, Some(Incident::LateOrder));
     let shown = scene.shows(notice("plain", 1, canceled("o-2")));
     assert!(shown.starts_with("nothing to do: another order was canceled"), "{shown}");
 }
