@@ -1,12 +1,14 @@
 //! The streams of a long run, read as they grow: the broker purges what everybody has consumed,
-//! and a stream that lost its tail gives its numbers out again. What was read once is kept.
+//! and a stream that lost its tail gives its numbers out again. What was read once is kept, and what
+//! was lost before it could be read is taken from what was heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
-use schemas::{Timestamp, stream};
+use schemas::stream::{self, of_subject};
+use schemas::{DurationMs, Timestamp};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
@@ -15,11 +17,15 @@ use crate::auditor::Seen;
 
 /// Far below the age at which the broker purges what was consumed.
 const READ_INTERVAL: Duration = Duration::from_secs(10);
+/// Longer than between two readings, the server's outages and a busy machine included.
+pub(super) const HEARD_FOR: DurationMs = DurationMs::from_secs(60);
 
 /// Reads in the background until dropped.
 #[derive(Debug)]
 pub(super) struct Archive {
     shelves: Arc<Mutex<Vec<Shelf>>>,
+    /// Said shortly before a stream may have lost its end.
+    heard: Mutex<Vec<Seen>>,
     reading: JoinHandle<()>,
 }
 
@@ -39,12 +45,14 @@ impl Archive {
         let shelves: Vec<Shelf> = stream::all().into_iter().map(shelf).collect();
         let shelves = Arc::new(Mutex::new(shelves));
         let reading = tokio::spawn(read_on(Arc::clone(&shelves)));
-        Self { shelves, reading }
+        Self { shelves, heard: Mutex::default(), reading }
     }
 
     /// The server may have lost its last `messages` of each stream and given their numbers out
     /// again: they are read once more, and what was read before is kept beside them.
-    pub(super) async fn go_back(&self, messages: u64) {
+    /// What was `heard` in the last [`HEARD_FOR`] may be nowhere else any more.
+    pub(super) async fn go_back(&self, messages: u64, heard: Vec<Seen>) {
+        self.heard.lock().await.extend(heard);
         for shelf in self.shelves.lock().await.iter_mut() {
             shelf.tail.go_back(messages);
         }
@@ -59,6 +67,15 @@ impl Archive {
         for shelf in self.shelves.lock().await.iter_mut() {
             shelf.read().await?;
             messages.extend(shelf.kept.values().cloned());
+        }
+        let name = |seen: &Seen| (seen.subject.clone(), seen.message_id.clone());
+        let mut known: HashSet<_> = messages.iter().map(name).collect();
+        for seen in self.heard.lock().await.iter() {
+            if let Some(stream) = of_subject(&seen.subject)
+                && known.insert(name(seen))
+            {
+                messages.push(Seen { stored: Some((stream, 0)), ..seen.clone() });
+            }
         }
         Ok(messages)
     }

@@ -231,7 +231,7 @@ impl Cluster {
     /// place is not overlooked.
     pub async fn streams_may_be_shorter(&self, messages: u64) {
         if let Some(archive) = &self.archive {
-            archive.go_back(messages).await;
+            archive.go_back(messages, self.tap.heard_lately()).await;
         }
     }
 

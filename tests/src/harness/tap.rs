@@ -1,15 +1,18 @@
 //! An ear on the wire for what no stream keeps: live quotes, their answers, calls of the micro
 //! service. What streams keep is read from them at the end, where nothing can have been missed.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::{Client, Subscriber};
 use futures_util::StreamExt;
+use schemas::Timestamp;
 use schemas::stream::of_subject;
 use tokio::task::JoinHandle;
 
+use super::archive::HEARD_FOR;
 use super::{HarnessError, now};
 use crate::auditor::Seen;
 
@@ -22,6 +25,8 @@ pub struct Tap {
     heard: Arc<Mutex<Vec<Seen>>>,
     count: Arc<AtomicUsize>,
     outside_only: Arc<AtomicBool>,
+    /// What streams keep, for [`HEARD_FOR`].
+    lately: Arc<Mutex<VecDeque<Seen>>>,
     listeners: Vec<JoinHandle<()>>,
 }
 
@@ -29,7 +34,7 @@ impl Tap {
     /// Starts listening; returns once the server knows of the subscriptions.
     pub(super) async fn start(client: Client) -> Result<Self, HarnessError> {
         let heard = Arc::new(Mutex::new(Vec::new()));
-        let (count, outside_only) = (Arc::default(), Arc::default());
+        let (count, outside_only, lately) = (Arc::default(), Arc::default(), Arc::default());
         let mut listeners = Vec::new();
         for subject in SUBJECTS {
             let doing = format!("tapping {subject}");
@@ -38,11 +43,12 @@ impl Tap {
                 heard: Arc::clone(&heard),
                 count: Arc::clone(&count),
                 outside_only: Arc::clone(&outside_only),
+                lately: Arc::clone(&lately),
             };
             listeners.push(tokio::spawn(ear.listen(messages)));
         }
         client.flush().await.map_err(HarnessError::nats("starting the tap"))?;
-        Ok(Self { heard, count, outside_only, listeners })
+        Ok(Self { heard, count, outside_only, lately, listeners })
     }
 
     /// How many messages went by so far, kept or not.
@@ -50,7 +56,7 @@ impl Tap {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// From now on, what a stream keeps is counted and not kept here.
+    /// From now on, what a stream keeps is counted, and kept here for [`HEARD_FOR`] only.
     pub(super) fn only_outside_streams(&self) {
         self.outside_only.store(true, Ordering::Relaxed);
     }
@@ -64,6 +70,11 @@ impl Tap {
     pub fn heard_after(&self, skip: usize) -> Vec<Seen> {
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         heard.get(skip..).unwrap_or_default().to_vec()
+    }
+
+    /// What streams keep and was heard in the last [`HEARD_FOR`], once that is not kept for good.
+    pub(super) fn heard_lately(&self) -> Vec<Seen> {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
     }
 
     /// What was heard outside the streams.
@@ -103,16 +114,13 @@ struct Ear {
     heard: Arc<Mutex<Vec<Seen>>>,
     count: Arc<AtomicUsize>,
     outside_only: Arc<AtomicBool>,
+    lately: Arc<Mutex<VecDeque<Seen>>>,
 }
 
 impl Ear {
     async fn listen(self, mut messages: Subscriber) {
         while let Some(message) = messages.next().await {
             self.count.fetch_add(1, Ordering::Relaxed);
-            let outside_only = self.outside_only.load(Ordering::Relaxed);
-            if outside_only && of_subject(&message.subject).is_some() {
-                continue;
-            }
             let headers = message.headers.as_ref();
             let message_id = headers.and_then(|headers| headers.get(NATS_MESSAGE_ID));
             let seen = Seen {
@@ -122,8 +130,22 @@ impl Ear {
                 at: now(),
                 stored: None,
             };
-            self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+            let outside_only = self.outside_only.load(Ordering::Relaxed);
+            if outside_only && of_subject(&seen.subject).is_some() {
+                self.keep_for_a_while(seen);
+            } else {
+                self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+            }
         }
+    }
+
+    fn keep_for_a_while(&self, seen: Seen) {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = |seen: &Seen, now: Timestamp| now.since(seen.at) > HEARD_FOR;
+        while lately.front().is_some_and(|first| old(first, seen.at)) {
+            lately.pop_front();
+        }
+        lately.push_back(seen);
     }
 }
 
