@@ -207,9 +207,12 @@ fn had_a_fair_chance(
                     | PaymentOutcome::ActionRequired { .. }
                     | PaymentOutcome::Failed { .. },
                 ) => true,
+                // One publish that has to be repeated is longer than such a hold.
+                Some(PaymentOutcome::Authorized { valid_until, .. }) => {
+                    *valid_until < decision.received_at.saturating_add(time_needed)
+                }
                 Some(
-                    PaymentOutcome::Authorized { .. }
-                    | PaymentOutcome::Captured { .. }
+                    PaymentOutcome::Captured { .. }
                     | PaymentOutcome::Voided
                     | PaymentOutcome::Refunded { .. }
                     | PaymentOutcome::NotFound { .. },
