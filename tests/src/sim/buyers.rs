@@ -15,7 +15,7 @@ mod wishes;
 
 use partner_sim::config::{PriceScript, StockScript};
 use schemas::catalog::CatalogEntry;
-use schemas::event::Notification;
+use schemas::event::{Notification, NotificationOutcome};
 use schemas::purchase::PurchaseStatus;
 use schemas::{CustomerId, RequestId, Timestamp};
 
@@ -69,6 +69,8 @@ pub trait Buyers {
         now: Timestamp,
         choices: &mut Choices,
     ) -> Vec<Act>;
+    /// Whether anybody waits for such news; what nobody waits for is not read.
+    fn awaits(&self, outcome: NotificationOutcome) -> bool;
     /// A notification arrived (copies included).
     fn notified(
         &mut self,

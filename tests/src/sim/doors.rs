@@ -1,14 +1,14 @@
 //! Where customers meet the wires: their acts become messages, their answers come back, and the
 //! submission ledger is written.
 
-use schemas::event::Notification;
+use schemas::event::{Notification, NotificationOutcome};
 use schemas::purchase::CommandReply;
 use schemas::{DurationMs, json, subject};
 
 use super::buyers::{Act, Buyers};
 use super::jetstream::Message;
 use super::scene::{Item, Publish, Scene, Sender};
-use crate::auditor::{Answer, Route, Sent};
+use crate::auditor::{Answer, Route, Seen, Sent};
 use crate::harness::message_id;
 
 /// No acknowledgement within this: the customer does not know.
@@ -126,7 +126,11 @@ impl Doors {
 
     /// A notification arrives.
     pub fn notified(&mut self, place: usize, scene: &mut Scene) {
-        let body = &scene.jetstream.seen(place).body;
+        let Seen { subject, body, .. } = scene.jetstream.seen(place);
+        let outcome = subject.rsplit('.').next().and_then(NotificationOutcome::parse);
+        if outcome.is_some_and(|outcome| !self.buyers.awaits(outcome)) {
+            return;
+        }
         // One that cannot be read is the auditor's to find.
         let Ok(notice) = json::decode::<Notification>(body, usize::MAX) else { return };
         let more = self.buyers.notified(&notice, scene.now, &mut scene.luck.choices);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schemas::event::Notification;
+use schemas::event::{Notification, NotificationOutcome};
 use schemas::purchase::CommandReply;
 use schemas::subject::PurchaseOperation;
 use schemas::{Digest, DurationMs, RequestId, Timestamp};
@@ -123,6 +123,11 @@ impl Buyers for Customers {
             },
             Answer::Stored { .. } => Vec::new(),
         }
+    }
+
+    fn awaits(&self, outcome: NotificationOutcome) -> bool {
+        let mut reactions = self.plans.values().flat_map(|plan| &plan.reactions);
+        reactions.any(|reaction| !reaction.is_done && reaction.on == outcome)
     }
 
     fn notified(&mut self, notice: &Notification, now: Timestamp, _: &mut Choices) -> Vec<Act> {

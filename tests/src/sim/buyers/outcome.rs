@@ -60,7 +60,7 @@ fn differs(request: RequestId, wanted: &Expectation, evidence: &Evidence) -> Opt
 
 #[cfg(test)]
 mod tests {
-    use schemas::event::Notification;
+    use schemas::event::{Notification, NotificationOutcome};
 
     use super::super::{Act, Customers, Shelves};
     use super::*;
@@ -83,6 +83,9 @@ mod tests {
         }
         fn answered(&mut self, a: &Act, b: &Answer, c: Timestamp, d: &mut Choices) -> Vec<Act> {
             self.customers.answered(a, b, c, d)
+        }
+        fn awaits(&self, outcome: NotificationOutcome) -> bool {
+            self.customers.awaits(outcome)
         }
         fn notified(&mut self, a: &Notification, b: Timestamp, c: &mut Choices) -> Vec<Act> {
             self.customers.notified(a, b, c)
