@@ -14,8 +14,9 @@ use crate::subject::filter;
 mod consumer;
 
 pub use consumer::{
-    ConsumerSpec, broker_consumers, partner_commands_consumer, partner_quotes_consumer,
-    payment_commands_consumer, simulator_commands_consumer, simulator_quotes_consumer,
+    CONSUMER_FILES_UNUSABLE, CONSUMER_NAMES_MAX, ConsumerSpec, broker_consumers,
+    partner_commands_consumer, partner_quotes_consumer, payment_commands_consumer,
+    simulator_commands_consumer, simulator_quotes_consumer,
 };
 
 const MIB: u64 = 1024 * 1024;

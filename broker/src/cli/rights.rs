@@ -98,9 +98,9 @@ fn published(config: &Config) -> Vec<String> {
         }
     }
     for spec in broker_consumers() {
-        let consumer = format!("{}.{}", spec.stream, spec.durable);
-        subjects.push(format!("$JS.API.CONSUMER.MSG.NEXT.{consumer}"));
-        subjects.push(format!("$JS.ACK.{consumer}.>"));
+        // Whatever the consumer is called: see `ConsumerSpec::names`.
+        subjects.push(format!("$JS.API.CONSUMER.MSG.NEXT.{}.*", spec.stream));
+        subjects.push(format!("$JS.ACK.{}.*.>", spec.stream));
     }
     // Answers to whoever called.
     subjects.push(format!("{INBOX_PREFIX_DEFAULT}.>"));

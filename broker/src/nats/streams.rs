@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, ReplayPolicy, pull};
+use async_nats::jetstream::stream::ConsumerError;
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
 use async_nats::jetstream::{Context, ErrorCode, context::GetStreamErrorKind};
-use schemas::stream::{ConsumerSpec, Discard, NUM_REPLICAS, StreamSpec, Tail, all};
+use schemas::stream::{
+    CONSUMER_FILES_UNUSABLE, ConsumerSpec, Discard, NUM_REPLICAS, StreamSpec, Tail, all,
+};
 
 use super::NatsError;
 
@@ -144,7 +147,8 @@ fn sources(config: &Config) -> usize {
     config.sources.as_ref().map_or(0, Vec::len)
 }
 
-/// Creates or updates a durable pull consumer.
+/// Creates or updates a durable pull consumer, under the first of its names that the server can
+/// still use ([`ConsumerSpec::names`]).
 ///
 /// # Errors
 /// The server refuses.
@@ -152,13 +156,46 @@ pub async fn ensure_consumer(
     context: &Context,
     spec: &ConsumerSpec,
 ) -> Result<PullConsumer, NatsError> {
-    context.create_consumer_on_stream(consumer_config(spec), spec.stream).await.map_err(|e| {
-        NatsError::Stream {
-            doing: "creating a consumer on",
-            stream: spec.stream.to_owned(),
-            source: Box::new(e),
+    let mut refused = None;
+    let mut names = spec.names();
+    while let Some(named) = names.next() {
+        match context.create_consumer_on_stream(consumer_config(&named), spec.stream).await {
+            Ok(consumer) => {
+                forget(context, names).await;
+                return Ok(consumer);
+            }
+            Err(error) => {
+                let unusable = is_unusable(&error);
+                let (stream, consumer) = (spec.stream, &named.durable);
+                tracing::warn!(stream, consumer, %error, "a consumer cannot be made");
+                refused = Some(error);
+                if !unusable {
+                    break;
+                }
+            }
         }
+    }
+    Err(NatsError::Stream {
+        doing: "creating a consumer on",
+        stream: spec.stream.to_owned(),
+        source: Box::new(refused.expect("a consumer has a name")),
     })
+}
+
+/// The server found files of this consumer that it can neither read nor replace.
+fn is_unusable(error: &ConsumerError) -> bool {
+    error.to_string().contains(CONSUMER_FILES_UNUSABLE)
+}
+
+/// Whoever stood in for a consumer that can be used again would hold back what the stream may
+/// forget.
+async fn forget(context: &Context, stand_ins: impl Iterator<Item = ConsumerSpec>) {
+    for stand_in in stand_ins {
+        let ConsumerSpec { durable, stream, .. } = &stand_in;
+        if context.delete_consumer_from_stream(durable, *stream).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// A consumer of the declaration as server configuration.

@@ -8,7 +8,7 @@ use async_nats::jetstream;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use futures_util::StreamExt;
 use schemas::json::{PARTNER_MESSAGE_BYTES_MAX, decode, decode_valid};
-use schemas::stream::ConsumerSpec;
+use schemas::stream::{CONSUMER_FILES_UNUSABLE, ConsumerSpec};
 use schemas::subject::{
     PartnerOperation, PaymentOperation, parse_partner_command, parse_partner_quote,
     parse_payment_command,
@@ -80,9 +80,21 @@ impl Inlet {
         }
     }
 
+    /// Under the first of its names that the server can still use.
     async fn try_open(&self) -> Result<pull::Stream, String> {
+        let mut refused = String::new();
+        for spec in self.spec.names() {
+            match self.try_open_as(&spec).await {
+                Err(error) if error.contains(CONSUMER_FILES_UNUSABLE) => refused = error,
+                opened => return opened,
+            }
+        }
+        Err(refused)
+    }
+
+    async fn try_open_as(&self, spec: &ConsumerSpec) -> Result<pull::Stream, String> {
         let config = pull::Config {
-            durable_name: Some(self.spec.durable.clone()),
+            durable_name: Some(spec.durable.clone()),
             deliver_policy: DeliverPolicy::All,
             ack_policy: AckPolicy::Explicit,
             ack_wait: self.spec.ack_wait.into(),

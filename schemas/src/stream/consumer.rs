@@ -28,6 +28,25 @@ pub struct ConsumerSpec {
     pub max_ack_pending: u32,
 }
 
+/// What the server says of a consumer whose files it can neither read nor replace (nats-server
+/// 2.15.1, error code 10012, which it uses for other refusals, too).
+pub const CONSUMER_FILES_UNUSABLE: &str = "error creating store for consumer";
+/// Names that a consumer may take, one after the other.
+pub const CONSUMER_NAMES_MAX: u8 = 9;
+
+impl ConsumerSpec {
+    /// This consumer under each name that it may take: its own, then `…-2` up to `…-9`. A power cut
+    /// may leave the server's file of a consumer's state without sense. The server knows no such
+    /// consumer then, and refuses for ever to make one of that name. The next one reads the stream
+    /// from its beginning: whoever reads takes copies for what they are.
+    pub fn names(&self) -> impl Iterator<Item = Self> + '_ {
+        (1..=CONSUMER_NAMES_MAX).map(|n| {
+            let suffix = if n == 1 { String::new() } else { format!("-{n}") };
+            Self { durable: format!("{}{suffix}", self.durable), ..self.clone() }
+        })
+    }
+}
+
 /// The broker's own consumers, one per stream that it reads.
 pub fn broker_consumers() -> [ConsumerSpec; 4] {
     [

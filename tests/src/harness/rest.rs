@@ -7,7 +7,7 @@ use async_nats::{Client, jetstream};
 use futures_util::{StreamExt, stream};
 use partner_sim::PartnerLedger;
 use schemas::purchase::{CheckoutStatus, Mode, PurchaseStatus, PurchaseView};
-use schemas::stream::broker_consumers;
+use schemas::stream::{ConsumerSpec, broker_consumers};
 use schemas::{CustomerId, RequestId};
 
 use super::{Cluster, HarnessError, PartnerSim, Requester, SubLedger, wait};
@@ -64,7 +64,7 @@ impl Rest {
     /// The first thing found that still moves, in words.
     async fn moving(&mut self, partners: &PartnerSim) -> Result<Option<String>, HarnessError> {
         for consumer in broker_consumers() {
-            let busy = busy_consumer(&self.client, consumer.stream, &consumer.durable).await?;
+            let busy = busy_consumer(&self.client, &consumer).await?;
             if busy.is_some() {
                 return Ok(busy);
             }
@@ -114,18 +114,25 @@ impl Rest {
     }
 }
 
+/// Under whichever of its names it is there.
 async fn busy_consumer(
     client: &Client,
-    stream: &str,
-    durable: &str,
+    consumer: &ConsumerSpec,
 ) -> Result<Option<String>, HarnessError> {
     let jetstream = jetstream::new(client.clone());
-    let doing = || format!("asking for consumer {durable}");
-    let stream = jetstream.get_stream(stream).await.map_err(HarnessError::nats(doing()))?;
-    let info = stream.consumer_info(durable).await.map_err(HarnessError::nats(doing()))?;
-    let (pending, unacked) = (info.num_pending, info.num_ack_pending);
-    Ok((pending > 0 || unacked > 0)
-        .then(|| format!("{durable} has {pending} messages to read and {unacked} to ack")))
+    let doing = || format!("asking for consumer {}", consumer.durable);
+    let stream =
+        jetstream.get_stream(consumer.stream).await.map_err(HarnessError::nats(doing()))?;
+    for ConsumerSpec { durable, .. } in consumer.names() {
+        if let Ok(info) = stream.consumer_info(&durable).await {
+            let (pending, unacked) = (info.num_pending, info.num_ack_pending);
+            let busy = pending > 0 || unacked > 0;
+            return Ok(busy.then(|| {
+                format!("{durable} has {pending} messages to read and {unacked} to ack")
+            }));
+        }
+    }
+    Ok(Some(format!("{} is not there", consumer.durable)))
 }
 
 fn is_at_rest(view: &PurchaseView) -> bool {

@@ -1,5 +1,6 @@
 //! nats-server and partners killed, frozen and restarted under a broker that stays.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -76,6 +77,46 @@ async fn a_frozen_server_is_noticed_and_time_goes_on_without_it() {
     ann.publish_create(&next).await.unwrap();
     stage.told(next.request_id, NotificationOutcome::Ordered).await;
     stage.judge().await;
+}
+
+/// A power cut leaves files that were renamed and not synced full of zeros. The server then knows no
+/// such consumer and refuses to make one of that name.
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_whose_files_a_power_cut_has_spoilt_are_replaced() {
+    let isbn = book(1102);
+    let scenario = world("spoilt consumers", 115)
+        .partners(partner_sim::profile::ProfileName::Instant, 3)
+        .price_everywhere(isbn, flat(2500));
+    let mut stage = start(scenario).await;
+    let ann = stage.requester("ann");
+    for spoilt in [0, 7] {
+        let create = Order::of(isbn).max_total(9000).build();
+        ann.publish_create(&create).await.unwrap();
+        stage.told(create.request_id, NotificationOutcome::Ordered).await;
+        stage.stop_nats().unwrap();
+        assert_eq!(spoil_consumers(&stage.nats().store_dir()), 7 + spoilt);
+        stage.restart_nats().await.unwrap();
+    }
+    let create = Order::of(isbn).max_total(9000).build();
+    ann.publish_create(&create).await.unwrap();
+    stage.told(create.request_id, NotificationOutcome::Ordered).await;
+    stage.judge().await;
+}
+
+/// How many consumers' states were overwritten with zeros.
+fn spoil_consumers(dir: &Path) -> usize {
+    let entries = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let spoil = |path: PathBuf| {
+        if path.is_dir() {
+            return spoil_consumers(&path);
+        }
+        let is_state = path.file_name().is_some_and(|name| name == "o.dat");
+        if is_state {
+            std::fs::write(&path, [0; 12]).unwrap();
+        }
+        usize::from(is_state)
+    };
+    entries.map(spoil).sum()
 }
 
 /// The broker says by itself that its server does not answer.
