@@ -12,7 +12,7 @@ use schemas::subject::{PartnerOperation, PaymentOperation};
 use schemas::text::Text;
 use schemas::{Digest, Timestamp};
 
-use super::{at, command_id, order_id, partner, reservation_id, usd};
+use super::{Scene, at, command_id, order_id, partner, reservation_id, usd};
 
 /// Long enough for every story.
 const HOLD_MS: u64 = 7 * 24 * 3600 * 1000;
@@ -92,6 +92,17 @@ pub(crate) fn says(
 /// What a look-up of the first attempt's order finds.
 pub(crate) fn looked_up(name: &str, outcome: PartnerOutcome) -> Event {
     says(name, 1, PartnerOperation::Lookup, outcome)
+}
+
+/// What a look-up sent by the last change finds.
+pub(crate) fn looked_up_at(scene: &Scene, name: &str, outcome: PartnerOutcome) -> Event {
+    Event::Partner(PartnerAnswer {
+        partner: partner(name),
+        attempt: 1,
+        operation: Some(PartnerOperation::Lookup),
+        in_reply_to: Some(scene.request.version),
+        outcome,
+    })
 }
 
 /// What a cancel of the first attempt's order comes to.

@@ -39,6 +39,21 @@ fn a_fence_is_put_up_when_a_look_up_cannot_prove_it() {
 }
 
 #[test]
+fn where_late_orders_are_taken_only_the_fence_proves_anything_however_often_nothing_is_found() {
+    let mut scene =
+        Scene::unknown_past_window_at("fencing").then(looked_up("fencing", not_found(false)));
+    for _ in 0..10 {
+        scene.fire(TimerKind::Step);
+        let nothing = looked_up_at(&scene, "fencing", not_found(false));
+        let shown = scene.shows(nothing);
+        assert!(shown.starts_with("nothing to do: "), "{shown}");
+    }
+    let nothing = looked_up_at(&scene, "fencing", not_found(false));
+    let said = "nothing to do: not found, which is no proof yet; asked again later\n";
+    assert_eq!(scene.shows(nothing), said);
+}
+
+#[test]
 fn an_order_that_the_fence_canceled_is_gone_too() {
     let mut scene =
         Scene::unknown_past_window_at("fencing").then(looked_up("fencing", not_found(false)));

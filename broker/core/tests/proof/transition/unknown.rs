@@ -1,8 +1,10 @@
 //! A placement without an answer: copy, look-up, fence, human (C11–C14, T18; domain.md 4.13).
 
 use broker_core::event::PartnerOutcome;
+use broker_core::partner::PartnerProfile;
 use broker_core::request::Version;
 use broker_core::timer::TimerKind;
+use schemas::DurationMs;
 use schemas::subject::PartnerOperation;
 
 use crate::support::*;
@@ -184,6 +186,21 @@ fn a_clock_that_jumped_between_two_words_makes_no_second_one_of_the_next() {
 }
 
 #[test]
+fn after_a_jump_of_the_clock_a_store_is_doubted_until_it_would_show_the_order() {
+    let policy = policy();
+    let settling = PartnerProfile { settle: DurationMs::from_secs(120), ..trailing("slow") };
+    assert!(!settling.sees_everything());
+    let prompt = ideal("prompt");
+    assert!(prompt.sees_everything());
+    let doubt = |store: Option<&PartnerProfile>| policy.doubt_after_jump(store);
+    let (window, margin) = (policy.place_window.as_ms(), policy.clock_margin.as_ms());
+    assert_eq!(doubt(Some(&settling)), DurationMs(window + 120_000 + margin));
+    assert_eq!(doubt(Some(&prompt)), DurationMs(window + margin));
+    assert_eq!(doubt(None), DurationMs(policy.authorize_timeout.as_ms() + margin));
+    assert!(policy.authorize_timeout <= policy.place_window, "the longest window counts");
+}
+
+#[test]
 fn a_trailing_look_up_proves_absence_only_twice_and_only_asked_after_it_has_settled() {
     let mut scene = Scene::unknown_past_window_at("trailing");
     let asked_early = looked_up_at(&scene, "trailing", not_found(false));
@@ -236,17 +253,6 @@ fn a_trailing_look_up_proves_absence_only_twice_and_only_asked_after_it_has_sett
         effect:  pay void#1
         ",
     );
-}
-
-/// What a look-up sent by the last change finds.
-fn looked_up_at(scene: &Scene, name: &str, outcome: PartnerOutcome) -> broker_core::Event {
-    broker_core::Event::Partner(broker_core::event::PartnerAnswer {
-        partner: partner(name),
-        attempt: 1,
-        operation: Some(PartnerOperation::Lookup),
-        in_reply_to: Some(scene.request.version),
-        outcome,
-    })
 }
 
 #[test]
