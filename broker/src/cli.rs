@@ -22,6 +22,7 @@ mod out;
 mod partners;
 mod requests;
 mod rights;
+mod store;
 mod streams;
 mod submit;
 mod values;
@@ -65,6 +66,9 @@ enum Command {
     /// The streams on the server.
     #[command(subcommand)]
     Streams(streams::Streams),
+    /// What the broker remembers: looked at, checked, copied, brought back.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Checks a configuration against files, server and permissions, and says what `serve` would
     /// change. Changes nothing.
     CheckConfig(check::Check),
@@ -94,6 +98,7 @@ impl Command {
             Self::Partners(command) => command.run(),
             Self::DeadLetters(command) => block_on(command.run()),
             Self::Streams(command) => block_on(command.run()),
+            Self::Store(command) => block_on(command.run()),
             Self::CheckConfig(command) => block_on(command.run()),
             Self::Config(command) => command.run(),
             Self::Completions { shell } => {

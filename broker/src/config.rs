@@ -69,6 +69,10 @@ pub struct StoreConfig {
     /// Directory of the store; created when missing. One process at a time, on a local disk that
     /// keeps what it has synced.
     pub dir: PathBuf,
+    /// Directory, best on another disk, into which the serving broker may write backups when an
+    /// operator asks for one (`broker store backup`). Without it backups need a stopped broker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_dir: Option<PathBuf>,
 }
 
 /// How the log looks.
@@ -131,6 +135,7 @@ impl Config {
     fn resolve_paths(&mut self, base: impl Fn(&str) -> PathBuf) {
         let own = [
             ("store.dir", Some(&mut self.store.dir)),
+            ("store.backup_dir", self.store.backup_dir.as_mut()),
             ("partners_file", Some(&mut self.partners_file)),
             ("catalog_file", self.catalog_file.as_mut()),
         ];

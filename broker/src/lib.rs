@@ -15,6 +15,7 @@
 //! nothing. [`serve::serve`] is the whole broker, [`cli::main`] its command line.
 
 pub mod answers;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -11,7 +11,7 @@
 mod parts;
 mod start;
 mod stop;
-mod token_key;
+pub(crate) mod token_key;
 
 use std::future::Future;
 use std::path::PathBuf;

@@ -246,6 +246,11 @@ pub fn dead_letter(stream: &str) -> String {
     format!("dead_letter.{stream}")
 }
 
+/// `broker.admin.backup`: asks the serving broker for a backup of its store.
+pub fn admin_backup() -> String {
+    "broker.admin.backup".to_owned()
+}
+
 /// `sim.ledger.<partners|payments>.get`: ground truth of the simulator, for auditors only.
 pub fn sim_ledger(ledger: &str) -> String {
     format!("sim.ledger.{ledger}.get")

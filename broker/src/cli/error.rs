@@ -7,6 +7,7 @@ use schemas::problem::Problem;
 use serde_json::{Value, json};
 
 use super::exit;
+use crate::store::StoreError;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
@@ -26,6 +27,8 @@ pub(super) enum CliError {
     NotFound { doing: String, what: String, next: String },
     #[error("cannot {doing}{}", complaints(.said))]
     Server { doing: String, said: Vec<String>, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("cannot {doing}")]
+    Store { doing: String, source: StoreError },
     #[error("{0}")]
     Findings(String),
     #[error("request {request} {ended}")]
@@ -42,7 +45,7 @@ impl CliError {
             Self::Refused { .. } => exit::REFUSED,
             Self::Unreachable { .. } | Self::Silent { .. } => exit::SILENT,
             Self::NotFound { .. } => exit::NOT_FOUND,
-            Self::Server { .. } => exit::FAILED,
+            Self::Server { .. } | Self::Store { .. } => exit::FAILED,
             Self::Findings(_) => exit::FINDINGS,
             Self::NotOrdered { .. } => exit::NOT_ORDERED,
         }

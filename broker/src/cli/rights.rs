@@ -114,6 +114,9 @@ fn subscribed(config: &Config) -> Vec<String> {
     let prefix = config.nats.inbox_prefix.as_deref().unwrap_or(INBOX_PREFIX_DEFAULT);
     subjects.push(format!("{prefix}.>"));
     subjects.push("$SRV.PING".to_owned());
+    if config.store.backup_dir.is_some() {
+        subjects.push(subject::admin_backup());
+    }
     subjects
 }
 

@@ -63,7 +63,7 @@ impl Key {
             Kind::Number | Kind::NumberList if ends("_ms") => "milliseconds",
             Kind::Number if ends("_permille") => "thousandths",
             Kind::Number => "count",
-            Kind::Text if ends("_file") || ends(".dir") => "path",
+            Kind::Text if ends("_file") || ends("dir") => "path",
             Kind::Text | Kind::TextList if ends("url") || ends("urls") => "URL",
             Kind::Text | Kind::TextList | Kind::Switch | Kind::NumberList => "",
         }
@@ -179,6 +179,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("nats.inbox_prefix", "\"_INBOX.broker\""),
     ("nats.monitoring_url", "\"http://127.0.0.1:8222\""),
     ("store.dir", "\"data\""),
+    ("store.backup_dir", "\"backups\""),
 ];
 
 const LINE_CHARS_MAX: usize = 96;

@@ -34,10 +34,12 @@ use crate::questions::listen::{self, Listener};
 use crate::questions::send::{QUEUE_MESSAGES_MAX, Sender};
 use crate::service::{self, Calls};
 use crate::storage::{Storage, describe, recover};
-use crate::store::{Fatal, FjallOptions, FjallStore, Incarnation, Meta, Store, StoreError};
+use crate::store::{
+    Fatal, FjallCopier, FjallOptions, FjallStore, Incarnation, Meta, Store, StoreError,
+};
 use crate::waiters::Waiters;
 use crate::wire::WireContext;
-use crate::{directory, housekeeping, metrics};
+use crate::{backup, directory, housekeeping, metrics};
 
 pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, ServeError> {
     let clock = Clock::system();
@@ -49,7 +51,7 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
 
     // The store: what was known before this start.
     let (mailbox, intake, results) = mailbox(config.limits.intake_max);
-    let (storage, meta, feed) = open_store(config, &results, fatal).await?;
+    let (storage, meta, feed, copier) = open_store(config, &results, fatal).await?;
     clock.not_before(meta.last_at);
 
     // The server: streams exist before anybody reads or writes them.
@@ -77,7 +79,9 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
         positions: Positions::default(),
         stopped,
     };
-    let running = shell.run(mailbox, feed, meta, stop, Arc::clone(&health), jetstream).await?;
+    let mut running = shell.run(mailbox, feed, meta, stop, Arc::clone(&health), jetstream).await?;
+    let backups = backup::listen(&running.connection.client, &config.store, copier).await?;
+    running.others.extend(backups);
     health.set_serving(true);
     Ok(running)
 }
@@ -105,11 +109,11 @@ async fn open_store(
     config: &Config,
     results: &Results,
     fatal: Fatal,
-) -> Result<(Arc<Storage>, Meta, Feed), ServeError> {
+) -> Result<(Arc<Storage>, Meta, Feed, FjallCopier), ServeError> {
     let options = FjallOptions::standard(Incarnation(u64::from_le_bytes(random()?)));
     let dir = config.store.dir.clone();
     let opened = blocking(move || open(&dir, &options)).await;
-    let (store, meta) =
+    let (store, meta, copier) =
         opened.map_err(|source| ServeError::Open { dir: config.store.dir.clone(), source })?;
     tracing::info!(
         incarnation = %meta.incarnation, commits = meta.last_commit.0,
@@ -119,13 +123,16 @@ async fn open_store(
     let threads = config.limits.reader_threads;
     let storage = Storage::start(store, threads, results, fatal, move |rows| outlet.push(rows))
         .map_err(|source| ServeError::Thread { source })?;
-    Ok((Arc::new(storage), meta, feed))
+    Ok((Arc::new(storage), meta, feed, copier))
 }
 
-fn open(dir: &Path, options: &FjallOptions) -> Result<(Box<dyn Store>, Meta), StoreError> {
+type Opened = (Box<dyn Store>, Meta, FjallCopier);
+
+fn open(dir: &Path, options: &FjallOptions) -> Result<Opened, StoreError> {
     let store = FjallStore::open(dir, options)?;
     let meta = store.reader().meta()?;
-    Ok((Box::new(store), meta))
+    let copier = store.copier();
+    Ok((Box::new(store), meta, copier))
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Name of the file in the store's directory.
-const FILE: &str = "token-key";
+pub(crate) const FILE: &str = "token-key";
 const KEY_BYTES: usize = 32;
 
 /// Reads the key, or keeps `fresh` as the key from now on. Readable by the owner only.

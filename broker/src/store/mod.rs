@@ -29,10 +29,11 @@ pub mod mem;
 pub mod port;
 pub mod row;
 pub mod thread;
+pub mod verify;
 mod watchdog;
 pub mod write;
 
-pub use self::fjall::{FjallOptions, FjallStore, LiveStats, StoreStats};
+pub use self::fjall::{Extent, FjallCopier, FjallOptions, FjallStore, LiveStats, StoreStats};
 pub use error::{Refusal, StoreError};
 pub use mem::{FailedCommit, MemStore};
 pub use port::{Listing, Meta, Reader, Store};

@@ -5,6 +5,7 @@
 mod arbitrary;
 mod broken;
 mod conformance;
+mod copying;
 mod engine_gives_up;
 mod fjall_files;
 mod golden;

@@ -49,7 +49,10 @@ impl Broker {
                 monitoring_url: Some(nats.monitor_url()),
                 ..NatsConfig::default()
             },
-            store: StoreConfig { dir: store_dir(scenario, dir) },
+            store: StoreConfig {
+                dir: store_dir(scenario, dir),
+                backup_dir: Some(dir.join("backups")),
+            },
             partners_file: partners_file.to_owned(),
             catalog_file: write_catalog(scenario, dir)?,
             payment_provider: provider(scenario),

@@ -22,6 +22,7 @@ mod paying;
 mod permissions;
 mod refused_starts;
 mod stage;
+mod storing;
 mod storm;
 mod surfaces;
 mod titles;

@@ -24,6 +24,7 @@
 mod buckets;
 mod chunks;
 mod commit;
+mod copy;
 mod floor;
 mod group;
 mod hwm;
@@ -44,6 +45,7 @@ use fjall::{Database, LsmError};
 use schemas::RequestId;
 use smol_str::SmolStr;
 
+pub use copy::{Extent, FjallCopier};
 pub use options::FjallOptions;
 pub use stats::{LiveStats, StoreStats};
 

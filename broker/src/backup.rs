@@ -1,0 +1,127 @@
+//! Backups of a serving broker, on request over NATS: the store has one owner, so only the broker
+//! itself can copy it. The caller chooses nothing but the moment; the directory is the operator's.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_nats::{Client, Subscriber};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use schemas::{json, subject};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::StoreConfig;
+use crate::nats::NatsError;
+use crate::serve::token_key;
+use crate::storage::describe;
+use crate::store::{Extent, FjallCopier, Incarnation, StoreError};
+
+/// What became of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum BackupReply {
+    Done {
+        /// On the broker's own machine.
+        path: PathBuf,
+        commit: u64,
+        rows: u64,
+        bytes: u64,
+    },
+    Failed {
+        detail: String,
+    },
+}
+
+/// Waits for requests, if there is a directory to write to. One backup at a time.
+///
+/// # Errors
+/// The server refuses the subscription.
+pub async fn listen(
+    client: &Client,
+    config: &StoreConfig,
+    copier: FjallCopier,
+) -> Result<Option<JoinHandle<()>>, NatsError> {
+    let Some(into) = config.backup_dir.clone() else { return Ok(None) };
+    let subject = subject::admin_backup();
+    let requests = client.subscribe(subject.clone()).await;
+    let requests = requests.map_err(|source| NatsError::Subscribe { subject, source })?;
+    let from = config.dir.clone();
+    let desk = Desk { client: client.clone(), copier: Arc::new(copier), from, into };
+    Ok(Some(tokio::spawn(desk.run(requests))))
+}
+
+struct Desk {
+    client: Client,
+    copier: Arc<FjallCopier>,
+    from: PathBuf,
+    into: PathBuf,
+}
+
+impl Desk {
+    async fn run(self, mut requests: Subscriber) {
+        while let Some(request) = requests.next().await {
+            let reply = self.answer().await;
+            let Some(to) = request.reply else { continue };
+            let body = Bytes::from(json::encode(&reply));
+            if let Err(error) = self.client.publish(to, body).await {
+                tracing::warn!(%error, "nobody could be told of a backup");
+            }
+        }
+    }
+
+    async fn answer(&self) -> BackupReply {
+        let (copier, from, into) = (Arc::clone(&self.copier), self.from.clone(), self.into.clone());
+        let copied = tokio::task::spawn_blocking(move || make(&copier, &from, &into)).await;
+        match copied {
+            Ok(Ok((path, extent))) => {
+                tracing::info!(path = %path.display(), rows = extent.rows, "backup made");
+                let Extent { rows, bytes, commit, .. } = extent;
+                BackupReply::Done { path, commit: commit.0, rows, bytes }
+            }
+            Ok(Err(error)) => {
+                let detail = describe(&error);
+                tracing::error!(detail, "a backup could not be made");
+                BackupReply::Failed { detail }
+            }
+            Err(_stopped) => BackupReply::Failed { detail: "the broker is stopping".to_owned() },
+        }
+    }
+}
+
+/// A backup in a directory of its own below `into`, named after the instant.
+///
+/// # Errors
+/// The store cannot be read or the copy not written.
+pub fn make(
+    copier: &FjallCopier,
+    from: &Path,
+    into: &Path,
+) -> Result<(PathBuf, Extent), StoreError> {
+    let name = Clock::system().now().to_string().replace([':', '.'], "-");
+    let path = into.join(format!("store-{name}"));
+    let extent = copy(copier, from, &path, None)?;
+    Ok((path, extent))
+}
+
+/// A store in `to`, which must be empty or missing, with the key of accept tokens.
+///
+/// # Errors
+/// The store cannot be read or the copy not written.
+pub fn copy(
+    copier: &FjallCopier,
+    from: &Path,
+    to: &Path,
+    fresh: Option<Incarnation>,
+) -> Result<Extent, StoreError> {
+    let extent = copier.copy_to(to, fresh)?;
+    let key = from.join(token_key::FILE);
+    match std::fs::copy(&key, to.join(token_key::FILE)) {
+        Ok(_) => {}
+        // A store that has never served has none yet.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(source) => return Err(StoreError::File { doing: "copying", path: key, source }),
+    }
+    Ok(extent)
+}

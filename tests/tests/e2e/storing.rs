@@ -1,0 +1,57 @@
+//! Backups of a serving and of a stopped broker, brought back to life by a real one.
+
+use partner_sim::profile::ProfileName::Instant;
+use schemas::event::NotificationOutcome::Ordered;
+use tests::harness::{Order, book};
+
+use crate::command_line::run;
+use crate::stage::{start, world};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_is_checked_copied_and_brought_back_by_the_command_line() {
+    let mut stage = start(world("cli store", 156).partners(Instant, 2)).await;
+    let file = stage.dir().join("broker.toml").display().to_string();
+    let config = ["--config", &file, "--json"];
+    let store = async |words: &[&str]| run(&[&["store"], words, &config].concat()).await;
+    let ann = stage.requester("ann");
+    let first = Order::of(book(1500)).build();
+    ann.publish_create(&first).await.unwrap();
+    stage.told(first.request_id, Ordered).await;
+
+    // While it serves: only it can.
+    assert!(store(&["verify"]).await.ends(1).err.contains("another process"));
+    let made = store(&["backup"]).await.ok().json();
+    let warm = made["path"].as_str().unwrap().to_owned();
+    assert!(warm.starts_with(&stage.dir().join("backups").display().to_string()), "{warm}");
+    let elsewhere = stage.dir().join("x").display().to_string();
+    assert!(store(&["backup", "--to", &elsewhere]).await.ends(2).err.contains("--to"));
+
+    let second = Order::of(book(1501)).build();
+    ann.publish_create(&second).await.unwrap();
+    stage.told(second.request_id, Ordered).await;
+    stage.settle(crate::stage::SETTLED).await.unwrap();
+    stage.broker.terminate().await.unwrap();
+    let checked = store(&["verify"]).await.ok().json();
+    assert_eq!((&checked["damages"], &checked["requests"]), (&0.into(), &2.into()));
+    let seen = store(&["inspect"]).await.ok().json();
+    assert_eq!(seen["requests"]["ordered"], 2, "{seen:#}");
+    let cold = stage.dir().join("cold").display().to_string();
+    store(&["backup", "--to", &cold]).await.ok();
+
+    // Into a directory that holds a store nothing is restored.
+    store(&["restore", "--from", &cold]).await.ends(1);
+    let home = stage.broker.store_dir().to_owned();
+    std::fs::rename(&home, stage.dir().join("lost")).unwrap();
+    // The broker bought a book after this one.
+    let stale = store(&["restore", "--from", &warm]).await.ends(6);
+    assert!(stale.err.contains("went on") && !home.exists(), "{stale:#?}");
+    store(&["restore", "--from", &cold]).await.ok();
+
+    stage.broker.start().await.unwrap();
+    let found = ann.get(second.request_id).await.unwrap().unwrap();
+    assert_eq!(found.request_id, second.request_id);
+    let third = Order::of(book(1502)).build();
+    ann.publish_create(&third).await.unwrap();
+    stage.told(third.request_id, Ordered).await;
+    stage.judge().await;
+}
