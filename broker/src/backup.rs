@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use async_nats::{Client, Subscriber};
+use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use schemas::{json, subject};
@@ -34,7 +34,8 @@ pub enum BackupReply {
     },
 }
 
-/// Waits for requests, if there is a directory to write to. One backup at a time.
+/// Waits for requests, if there is a directory to write to. One backup at a time: who asks while
+/// one is made is refused, because its moment lies before the question.
 ///
 /// # Errors
 /// The server refuses the subscription.
@@ -47,46 +48,58 @@ pub async fn listen(
     let subject = subject::admin_backup();
     let requests = client.subscribe(subject.clone()).await;
     let requests = requests.map_err(|source| NatsError::Subscribe { subject, source })?;
-    let from = config.dir.clone();
-    let desk = Desk { client: client.clone(), copier: Arc::new(copier), from, into };
+    let desk = Desk { client: client.clone(), copier: Arc::new(copier), into };
     Ok(Some(tokio::spawn(desk.run(requests))))
 }
 
 struct Desk {
     client: Client,
     copier: Arc<FjallCopier>,
-    from: PathBuf,
     into: PathBuf,
 }
 
 impl Desk {
     async fn run(self, mut requests: Subscriber) {
         while let Some(request) = requests.next().await {
-            let reply = self.answer().await;
-            let Some(to) = request.reply else { continue };
-            let body = Bytes::from(json::encode(&reply));
-            if let Err(error) = self.client.publish(to, body).await {
-                tracing::warn!(%error, "nobody could be told of a backup");
-            }
+            let reply = {
+                let making = self.make();
+                tokio::pin!(making);
+                loop {
+                    tokio::select! {
+                        reply = &mut making => break reply,
+                        Some(other) = requests.next() => {
+                            let detail = "another backup is being made".to_owned();
+                            self.tell(other, &BackupReply::Failed { detail }).await;
+                        }
+                    }
+                }
+            };
+            self.tell(request, &reply).await;
         }
     }
 
-    async fn answer(&self) -> BackupReply {
-        let (copier, from, into) = (Arc::clone(&self.copier), self.from.clone(), self.into.clone());
-        let copied = tokio::task::spawn_blocking(move || make(&copier, &from, &into)).await;
-        match copied {
+    async fn tell(&self, request: Message, reply: &BackupReply) {
+        let Some(to) = request.reply else { return };
+        let body = Bytes::from(json::encode(reply));
+        if let Err(error) = self.client.publish(to, body).await {
+            tracing::warn!(%error, "nobody could be told of a backup");
+        }
+    }
+
+    async fn make(&self) -> BackupReply {
+        let (copier, into) = (Arc::clone(&self.copier), self.into.clone());
+        let copied = tokio::task::spawn_blocking(move || make(&copier, &into)).await;
+        let detail = match copied {
             Ok(Ok((path, extent))) => {
                 tracing::info!(path = %path.display(), rows = extent.rows, "backup made");
                 let Extent { rows, bytes, commit, .. } = extent;
-                BackupReply::Done { path, commit: commit.0, rows, bytes }
+                return BackupReply::Done { path, commit: commit.0, rows, bytes };
             }
-            Ok(Err(error)) => {
-                let detail = describe(&error);
-                tracing::error!(detail, "a backup could not be made");
-                BackupReply::Failed { detail }
-            }
-            Err(_stopped) => BackupReply::Failed { detail: "the broker is stopping".to_owned() },
-        }
+            Ok(Err(error)) => describe(&error),
+            Err(error) => describe(&error),
+        };
+        tracing::error!(detail, "a backup could not be made");
+        BackupReply::Failed { detail }
     }
 }
 
@@ -94,14 +107,10 @@ impl Desk {
 ///
 /// # Errors
 /// The store cannot be read or the copy not written.
-pub fn make(
-    copier: &FjallCopier,
-    from: &Path,
-    into: &Path,
-) -> Result<(PathBuf, Extent), StoreError> {
+pub fn make(copier: &FjallCopier, into: &Path) -> Result<(PathBuf, Extent), StoreError> {
     let name = Clock::system().now().to_string().replace([':', '.'], "-");
     let path = into.join(format!("store-{name}"));
-    let extent = copy(copier, from, &path, None)?;
+    let extent = copy(copier, &path, None)?;
     Ok((path, extent))
 }
 
@@ -111,17 +120,8 @@ pub fn make(
 /// The store cannot be read or the copy not written.
 pub fn copy(
     copier: &FjallCopier,
-    from: &Path,
     to: &Path,
     fresh: Option<Incarnation>,
 ) -> Result<Extent, StoreError> {
-    let extent = copier.copy_to(to, fresh)?;
-    let key = from.join(token_key::FILE);
-    match std::fs::copy(&key, to.join(token_key::FILE)) {
-        Ok(_) => {}
-        // A store that has never served has none yet.
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(source) => return Err(StoreError::File { doing: "copying", path: key, source }),
-    }
-    Ok(extent)
+    copier.copy_to(to, fresh, &[token_key::FILE])
 }

@@ -204,8 +204,8 @@ async fn back_up(to: Option<PathBuf>, offline: &Offline, connect: &Connect) -> a
         store => {
             let copier = store?.copier();
             let (path, extent) = match (to, &config.store.backup_dir) {
-                (Some(to), _) => (to.clone(), backup::copy(&copier, dir, &to, None)?),
-                (None, Some(into)) => backup::make(&copier, dir, into)?,
+                (Some(to), _) => (to.clone(), backup::copy(&copier, &to, None)?),
+                (None, Some(into)) => backup::make(&copier, into)?,
                 (None, None) => {
                     let why = "say where to: --to DIR, or store.backup_dir in the configuration";
                     return Err(CliError::Usage(why.to_owned()).into());
@@ -309,7 +309,7 @@ fn restore(from: &Path, config: &Config, json: bool) -> anyhow::Result<()> {
         .map_err(|e| anyhow::anyhow!("the operating system gives no random bytes: {e}"))?;
     let fresh = Incarnation(u64::from_le_bytes(random));
     let dir = &config.store.dir;
-    let extent = backup::copy(&store.copier(), from, dir, Some(fresh)).map_err(|source| {
+    let extent = backup::copy(&store.copier(), dir, Some(fresh)).map_err(|source| {
         CliError::Store { doing: format!("restore into {}", dir.display()), source }
     })?;
     let done = json!({ "dir": dir, "commit": extent.commit.0, "rows": extent.rows });

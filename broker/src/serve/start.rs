@@ -129,6 +129,9 @@ async fn open_store(
 type Opened = (Box<dyn Store>, Meta, FjallCopier);
 
 fn open(dir: &Path, options: &FjallOptions) -> Result<Opened, StoreError> {
+    if FjallStore::is_backup(dir) {
+        return Err(StoreError::Backup { path: dir.to_owned() });
+    }
     let store = FjallStore::open(dir, options)?;
     let meta = store.reader().meta()?;
     let copier = store.copier();

@@ -10,6 +10,12 @@ use schemas::RequestId;
 pub enum StoreError {
     #[error("another process has the store at {path} open")]
     Locked { path: PathBuf },
+    /// What came after it would be done again, under message ids that were given out before.
+    #[error(
+        "{path} holds a backup, which must not serve: set store.dir to an empty directory, and \
+         `broker store restore --from {path}`"
+    )]
+    Backup { path: PathBuf },
     #[error("{doing} the store at {path}")]
     Engine {
         doing: &'static str,

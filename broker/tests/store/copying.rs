@@ -1,5 +1,6 @@
 //! Backups: a copy is whole or unusable, and damage is never copied.
 
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use broker::store::verify::read_all;
@@ -31,7 +32,7 @@ fn damages(store: &FjallStore) -> Vec<String> {
 fn a_copy_made_between_two_commits_holds_the_first_and_not_the_second() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut store = filled(from.path(), 20);
-    let extent = store.copier().copy_to(to.path(), None).unwrap();
+    let extent = store.copier().copy_to(to.path(), None, &[]).unwrap();
     store.commit(vec![write(create(20))]).unwrap();
     let copy = open(to.path());
     assert_eq!((extent.commit, extent.incarnation), (CommitNumber(20), INCARNATION));
@@ -52,7 +53,7 @@ fn a_copy_made_between_two_commits_holds_the_first_and_not_the_second() {
 fn a_restored_store_lives_on_under_a_name_of_its_own() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = filled(from.path(), 3);
-    store.copier().copy_to(to.path(), Some(Incarnation(0xbeef))).unwrap();
+    store.copier().copy_to(to.path(), Some(Incarnation(0xbeef)), &[]).unwrap();
     let mut copy = open(to.path());
     let meta = copy.reader().meta().unwrap();
     assert_eq!(meta.incarnation, Incarnation(0xbeef));
@@ -65,8 +66,8 @@ fn a_restored_store_lives_on_under_a_name_of_its_own() {
 fn half_a_copy_is_refused_and_so_is_a_directory_that_holds_something() {
     let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let store = filled(from.path(), 3);
-    store.copier().copy_to(to.path(), None).unwrap();
-    let again = store.copier().copy_to(to.path(), None).unwrap_err();
+    store.copier().copy_to(to.path(), None, &[]).unwrap();
+    let again = store.copier().copy_to(to.path(), None, &[]).unwrap_err();
     assert!(matches!(again, StoreError::File { .. }), "{again}");
     // What stands there until the last row is synced, whatever was copied by then.
     std::fs::write(to.path().join("high-water"), "this copy was not finished\n").unwrap();
@@ -92,9 +93,52 @@ fn a_damaged_row_is_found_by_its_key_and_never_copied() {
     let store = open(from.path());
     let found = damages(&store);
     assert!(found[0].contains("damaged value in parts"), "{found:#?}");
-    let refused = store.copier().copy_to(to.path(), None).unwrap_err();
+    let refused = store.copier().copy_to(to.path(), None, &[]).unwrap_err();
     assert!(matches!(refused, StoreError::Damaged { .. }), "{refused}");
     FjallStore::open(to.path(), &options()).expect_err("half a copy");
+    assert!(!to.path().join("db").exists(), "what is of no use takes no room");
+}
+
+#[test]
+fn copies_made_while_commits_go_on_are_each_one_moment() {
+    let from = tempfile::tempdir().unwrap();
+    let mut store = open(from.path());
+    let copier = store.copier();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            for n in 0..600 {
+                store.commit(vec![write(create(n))]).unwrap();
+            }
+        });
+        for _ in 0..4 {
+            let to = tempfile::tempdir().unwrap();
+            let extent = copier.copy_to(to.path(), None, &[]).unwrap();
+            let copy = open(to.path());
+            assert_eq!(damages(&copy), Vec::<String>::new());
+            let reader = copy.reader();
+            let (meta, all) = (reader.meta().unwrap(), reader.ids(&Listing::All, None, 1000));
+            assert_eq!(meta.last_commit, extent.commit);
+            assert_eq!(all.unwrap().len() as u64, extent.commit.0);
+            assert_eq!(meta.outbox_last.0, 2 * extent.commit.0);
+        }
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_backup_is_the_owners_alone_and_known_as_one() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = filled(from.path(), 1);
+    let mut secret = std::fs::OpenOptions::new();
+    let secret = secret.create(true).write(true).mode(0o600).open(from.path().join("secret"));
+    std::io::Write::write_all(&mut secret.unwrap(), b"hush").unwrap();
+    let (backup, restored) = (to.path().join("a/b"), to.path().join("c"));
+    store.copier().copy_to(&backup, None, &["secret", "missing"]).unwrap();
+    store.copier().copy_to(&restored, Some(Incarnation(2)), &["secret", "missing"]).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&backup), mode(&backup.join("secret"))), (0o700, 0o600));
+    assert_eq!(std::fs::read(restored.join("secret")).unwrap(), b"hush");
+    assert!(FjallStore::is_backup(&backup) && !FjallStore::is_backup(&restored));
 }
 
 #[test]

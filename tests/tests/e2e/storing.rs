@@ -38,6 +38,10 @@ async fn a_store_is_checked_copied_and_brought_back_by_the_command_line() {
     let cold = stage.dir().join("cold").display().to_string();
     store(&["backup", "--to", &cold]).await.ok();
 
+    // A backup does not serve: it would use the message ids of the life that went on.
+    let its_dir = format!("store.dir={warm}");
+    let refused = run(&["serve", "--config", &file, "--set", &its_dir]).await.ends(1);
+    assert!(refused.err.contains("broker store restore --from"), "{refused:#?}");
     // Into a directory that holds a store nothing is restored.
     store(&["restore", "--from", &cold]).await.ends(1);
     let home = stage.broker.store_dir().to_owned();

@@ -4,8 +4,13 @@
 //! The copy is a store of its own. Where its high-water mark belongs stands a sentence until the
 //! last row is synced, and no broker opens a directory with such a mark: half a copy can never be
 //! taken for a whole one, nor for an empty one.
+//!
+//! A copy under the old incarnation is a backup, and says so by a file: a broker that served it
+//! would give message ids out a second time, for something else.
 
-use std::fs::File;
+use std::fs::{DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use fjall::{Database, Keyspace, PersistMode, Readable, Snapshot};
@@ -14,7 +19,7 @@ use super::chunks::Place;
 use super::hwm::{self, Mark};
 use super::reader::FjallReader;
 use super::spaces::{self, Spaces};
-use super::{FjallStore, STORE_FORMAT, engine, keys};
+use super::{FjallOptions, FjallStore, STORE_FORMAT, engine, keys};
 use crate::store::disk::encode;
 use crate::store::disk::meta::DiskIdentity;
 use crate::store::disk::seal::{open, seal};
@@ -23,6 +28,9 @@ use crate::store::row::{CommitNumber, Incarnation};
 
 /// Rows written at once. Small: the writer of a serving broker shares the disk.
 const BATCH_ROWS_MAX: usize = 512;
+/// Bytes synced at once. What piles up before a sync holds up the commits of a broker that serves
+/// from the same disk, and a commit that stalls ends it.
+const SYNC_BYTES: u64 = 8 * 1024 * 1024;
 
 /// What a copy holds, or a check looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,23 +51,49 @@ impl FjallStore {
     pub fn copier(&self) -> FjallCopier {
         FjallCopier(self.fjall_reader())
     }
+
+    /// Whether `path` holds a backup: only a restore may bring it to life.
+    pub fn is_backup(path: &Path) -> bool {
+        path.join(BACKUP).exists()
+    }
 }
 
 impl FjallCopier {
     /// Copies everything into `into`, which must be empty or missing. A copy that is to live on
-    /// (a restore) gets a new incarnation, a backup keeps the old one.
+    /// (a restore) gets a new incarnation, a backup keeps the old one. `beside` names files in the
+    /// store's directory that go along, if they are there.
     ///
     /// # Errors
     /// `into` holds something, cannot be written, or a row of this store is damaged: damage is
     /// never copied.
-    pub fn copy_to(&self, into: &Path, fresh: Option<Incarnation>) -> Result<Extent, StoreError> {
-        prepare(into)?;
-        let (spaces, snapshot, commit) = self.view()?;
+    pub fn copy_to(
+        &self,
+        into: &Path,
+        fresh: Option<Incarnation>,
+        beside: &[&str],
+    ) -> Result<Extent, StoreError> {
+        prepare(into, fresh.is_none())?;
+        let extent = self.fill(into, fresh).and_then(|extent| {
+            beside.iter().try_for_each(|name| copy_beside(&self.0.path, into, name))?;
+            let Extent { incarnation, commit, .. } = extent;
+            hwm::write(into, Mark { incarnation, commit })?;
+            Ok(extent)
+        });
+        extent.inspect_err(|_| make_room(into))
+    }
+
+    /// Every row, synced.
+    fn fill(&self, into: &Path, fresh: Option<Incarnation>) -> Result<Extent, StoreError> {
         let incarnation = fresh.unwrap_or(self.0.incarnation);
-        let db =
-            Database::builder(into.join("db")).open().map_err(|e| engine("creating", into, e))?;
+        let options = FjallOptions::standard(incarnation);
+        let db = Database::builder(into.join("db"))
+            .max_journaling_size(options.journal_bytes_max)
+            .worker_threads(options.worker_threads)
+            .open()
+            .map_err(|e| failed("creating", into, e))?;
         // The standard keyspaces first: their settings are fixed by whoever creates them.
         Spaces::open(&db, into)?;
+        let (spaces, snapshot, commit) = self.view()?;
         let mut extent = Extent { rows: 0, bytes: 0, commit, incarnation };
         for from in &spaces {
             let target = target(&db, into, from)?;
@@ -68,25 +102,30 @@ impl FjallCopier {
         let meta = Spaces::open(&db, into)?.meta;
         let identity = DiskIdentity { store_format: STORE_FORMAT, incarnation: incarnation.0 };
         meta.insert(keys::IDENTITY, seal(keys::IDENTITY, &encode(&identity)))
-            .map_err(|e| engine("writing", into, e))?;
-        db.persist(PersistMode::SyncAll).map_err(|e| engine("syncing", into, e))?;
-        drop((meta, db));
-        hwm::write(into, Mark { incarnation, commit })?;
+            .map_err(|e| failed("writing", into, e))?;
+        db.persist(PersistMode::SyncAll).map_err(|e| failed("syncing", into, e))?;
         Ok(extent)
     }
 
-    /// Looks at every row, and tells each that is damaged.
+    /// Looks at every row, and tells each that is damaged, and each keyspace that cannot be read to
+    /// its end.
     ///
     /// # Errors
-    /// A file cannot be read on.
+    /// The store does not say where it stands.
     pub fn check_rows(&self, mut damaged: impl FnMut(StoreError)) -> Result<Extent, StoreError> {
         let (spaces, snapshot, commit) = self.view()?;
         let incarnation = self.0.incarnation;
         let mut extent = Extent { rows: 0, bytes: 0, commit, incarnation };
         for space in &spaces {
+            let place = self.place(space);
             for entry in snapshot.iter(space) {
-                let place = self.place(space);
-                let (key, value) = entry.into_inner().map_err(|e| place.broken(e))?;
+                let (key, value) = match entry.into_inner() {
+                    Ok(row) => row,
+                    Err(error) => {
+                        damaged(place.broken(error));
+                        break;
+                    }
+                };
                 count(&mut extent, &key, &value);
                 if let Err(error) = open(&key, &value) {
                     damaged(place.damaged(&key, &error));
@@ -96,12 +135,18 @@ impl FjallCopier {
         Ok(extent)
     }
 
-    /// Days first: one that is created after the snapshot is empty in it.
+    /// One moment between two commits.
     fn view(&self) -> Result<(Vec<Keyspace>, Snapshot, CommitNumber), StoreError> {
+        let snapshot = self.0.db.snapshot();
+        // A flush that ends while a batch is being written makes the batch's number visible before
+        // all of its rows are. Whoever has had the journal after that sees the batch whole: every
+        // number below the snapshot's was given out, under the same lock, before it.
+        self.0.db.persist(PersistMode::Buffer).map_err(|e| engine("reading", &self.0.path, e))?;
+        // Days last: one with rows in the snapshot was listed before they were committed. One that
+        // came later is empty in it.
         let days = self.0.buckets.all();
         let mut spaces: Vec<Keyspace> = self.0.spaces.all().into_iter().cloned().collect();
         spaces.extend(days);
-        let snapshot = self.0.db.snapshot();
         let tail = self.0.tail(&snapshot)?.unwrap_or_default();
         Ok((spaces, snapshot, tail.commit))
     }
@@ -129,6 +174,7 @@ impl FjallCopier {
     ) -> Result<(), StoreError> {
         let place = self.place(from);
         let mut batch = db.batch();
+        let mut synced = extent.bytes;
         for entry in snapshot.iter(from) {
             let (key, value) = entry.into_inner().map_err(|e| place.broken(e))?;
             open(&key, &value).map_err(|e| place.damaged(&key, &e))?;
@@ -136,10 +182,14 @@ impl FjallCopier {
             batch.insert(target, key, value);
             if batch.len() >= BATCH_ROWS_MAX {
                 let full = std::mem::replace(&mut batch, db.batch());
-                full.commit().map_err(|e| engine("writing", into, e))?;
+                full.commit().map_err(|e| failed("writing", into, e))?;
+                if extent.bytes.saturating_sub(synced) >= SYNC_BYTES {
+                    db.persist(PersistMode::SyncData).map_err(|e| failed("syncing", into, e))?;
+                    synced = extent.bytes;
+                }
             }
         }
-        batch.commit().map_err(|e| engine("writing", into, e))
+        batch.commit().map_err(|e| failed("writing", into, e))
     }
 }
 
@@ -164,21 +214,67 @@ fn count(extent: &mut Extent, key: &[u8], value: &[u8]) {
     extent.bytes = extent.bytes.saturating_add(bytes);
 }
 
-const UNFINISHED: &str = "this copy was not finished\n";
+/// An error of the copy's own database: that it gave up (its disk may be full) is no failure of the
+/// store.
+fn failed(doing: &'static str, into: &Path, error: fjall::Error) -> StoreError {
+    StoreError::Engine { doing, path: into.to_owned(), source: Box::new(error) }
+}
 
-/// An empty directory that nobody can open yet; its own entry is synced.
-fn prepare(into: &Path) -> Result<(), StoreError> {
+const UNFINISHED: &str = "this copy was not finished\n";
+/// The file by which a backup is known.
+const BACKUP: &str = "backup";
+const BACKUP_NOTE: &str = "`broker store restore` makes a store of this backup\n";
+
+/// An empty directory that nobody can open yet, the owner's alone; its own entry is synced.
+fn prepare(into: &Path, is_backup: bool) -> Result<(), StoreError> {
     let file = |doing| move |source| StoreError::File { doing, path: into.to_owned(), source };
-    std::fs::create_dir_all(into).map_err(file("creating"))?;
+    let missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
+    let made: Vec<&Path> = into.ancestors().take_while(missing).collect();
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(into).map_err(file("creating"))?;
     let mut entries = std::fs::read_dir(into).map_err(file("reading"))?;
     if entries.next().is_some() {
-        let source = std::io::Error::from(std::io::ErrorKind::DirectoryNotEmpty);
+        let source = std::io::Error::from(ErrorKind::DirectoryNotEmpty);
         return Err(file("copying a store into")(source));
     }
     std::fs::write(hwm::path_in(into), UNFINISHED).map_err(file("writing into"))?;
-    File::open(hwm::path_in(into)).and_then(|mark| mark.sync_all()).map_err(file("syncing"))?;
-    File::open(into).and_then(|dir| dir.sync_all()).map_err(file("syncing"))?;
-    let parent = into.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or_else(|| Path::new("."));
-    File::open(parent).and_then(|dir| dir.sync_all()).map_err(file("syncing the parent of"))
+    sync(&hwm::path_in(into)).map_err(file("syncing"))?;
+    if is_backup {
+        std::fs::write(into.join(BACKUP), BACKUP_NOTE).map_err(file("writing into"))?;
+    }
+    sync(into).map_err(file("syncing"))?;
+    for dir in made {
+        let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = parent.unwrap_or_else(|| Path::new("."));
+        sync(parent).map_err(file("syncing the parent of"))?;
+    }
+    Ok(())
+}
+
+/// A file or a directory.
+fn sync(path: &Path) -> std::io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+fn copy_beside(from: &Path, into: &Path, name: &str) -> Result<(), StoreError> {
+    let (from, to) = (from.join(name), into.join(name));
+    match std::fs::copy(&from, &to) {
+        Ok(_) => {}
+        // A store that has never served may have none yet.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(StoreError::File { doing: "copying", path: from, source }),
+    }
+    sync(&to).map_err(|source| StoreError::File { doing: "syncing", path: to, source })
+}
+
+/// Half a copy is of no use, and what it takes up may be what the serving store lacks. Its mark
+/// stays, so that the directory is still no store.
+fn make_room(into: &Path) {
+    match std::fs::remove_dir_all(into.join("db")) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            tracing::warn!(path = %into.display(), %error, "half a copy could not be removed");
+        }
+    }
 }
