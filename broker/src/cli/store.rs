@@ -1,12 +1,13 @@
 //! `broker store`: what the broker remembers, checked, copied and brought back.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use async_nats::RequestErrorKind;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use schemas::stream::{self, Tail};
 use schemas::{json, subject};
 use serde_json::{Value, json};
 
@@ -16,6 +17,7 @@ use super::error::CliError;
 use super::out::{self, Out};
 use crate::backup::{self, BackupReply};
 use crate::config::Config;
+use crate::egress::session::TARGETS;
 use crate::nats::streams;
 use crate::storage::describe;
 use crate::store::verify::{Report, read_all};
@@ -24,7 +26,9 @@ use crate::store::{Extent, FjallOptions, FjallStore, Incarnation, Meta, Store, S
 /// Damages told one by one; more are only counted.
 const DAMAGES_TOLD_MAX: usize = 50;
 /// A backup of a large store takes minutes.
-const BACKUP_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3600);
+const BACKUP_TIMEOUT: Duration = Duration::from_secs(3600);
+/// How often it is looked whether the server has complained.
+const COMPLAINT_INTERVAL: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum StoreCommand {
@@ -106,9 +110,12 @@ fn open(dir: &Path) -> Result<FjallStore, CliError> {
     }
     // Never used: a store that exists keeps the identity it was made with.
     let options = FjallOptions::standard(Incarnation(0));
-    FjallStore::open(dir, &options).map_err(|source| CliError::Store {
-        doing: format!("open the store in {}", dir.display()),
-        source,
+    FjallStore::open(dir, &options).map_err(|source| {
+        let next = match source {
+            StoreError::Locked { .. } => "; stop the broker, or look at a backup of it instead",
+            _ => "",
+        };
+        CliError::Store { doing: format!("open the store in {}{next}", dir.display()), source }
     })
 }
 
@@ -227,18 +234,37 @@ async fn back_up(to: Option<PathBuf>, offline: &Offline, connect: &Connect) -> a
 }
 
 async fn ask_for_backup(session: &Session) -> Result<BackupReply, CliError> {
-    let request = async_nats::Request::new().timeout(Some(BACKUP_TIMEOUT));
-    let reply = session.client.send_request(subject::admin_backup(), request).await;
-    let reply = reply.map_err(|error| CliError::Silent {
+    let silent = |why: String, next: String| CliError::Silent {
         doing: "back up the store of the serving broker".to_owned(),
-        why: error.to_string(),
+        why,
         said: session.said.words(),
-        next: "the broker needs store.backup_dir in its configuration, this login the right to \
-               publish on broker.admin.backup"
-            .to_owned(),
+        next,
+    };
+    let right = format!("this login needs the right to publish on {}", subject::admin_backup());
+    let request = async_nats::Request::new().timeout(Some(BACKUP_TIMEOUT));
+    let reply = tokio::select! {
+        reply = session.client.send_request(subject::admin_backup(), request) => reply,
+        () = complaint(session) => return Err(silent("the server refuses".to_owned(), right)),
+    };
+    let reply = reply.map_err(|error| {
+        let next = match error.kind() {
+            RequestErrorKind::NoResponders => {
+                "no broker on this server makes backups: it needs store.backup_dir in its \
+                 configuration, and the right to subscribe"
+            }
+            _ => "it may be copying still: the broker's log tells how that ends",
+        };
+        silent(error.to_string(), next.to_owned())
     })?;
     json::decode(&reply.payload, usize::MAX)
         .map_err(|e| session.failed("read the broker's answer about the backup", e))
+}
+
+/// To a request that is not allowed no answer ever comes; the server only says so.
+async fn complaint(session: &Session) {
+    while session.said.words().is_empty() {
+        tokio::time::sleep(COMPLAINT_INTERVAL).await;
+    }
 }
 
 struct Restored {
@@ -271,31 +297,38 @@ fn opened_backup(from: &Path, offline: &Offline) -> anyhow::Result<Restored> {
 async fn unchanged_since(config: &Config, meta: &Meta, connect: &Connect) -> anyhow::Result<()> {
     let session = connect.session_with(connect.over(config.nats.clone()), false).await?;
     let mut later = Vec::new();
-    // Only the broker writes to these; what others sent since waits for it.
-    let written = stream::all().into_iter().filter(|spec| spec.tail == Tail::Replayable);
-    for name in written.map(|spec| spec.name) {
-        let doing = || format!("look at stream {name} for what came after the backup");
+    // Only the broker's outbox writes to these; what others sent since waits for it.
+    for name in TARGETS {
+        let mark = meta.stream(name);
         let found = match session.jetstream().get_stream(name).await {
             Ok(found) => found,
-            Err(error) if streams::is_missing(&error) => continue,
-            Err(error) => return Err(session.failed(doing(), error).into()),
+            Err(error) if streams::is_missing(&error) => {
+                // What it held cannot be found out. A broker that never met it left nothing there.
+                later.extend(mark.map(|_| format!("{name} is gone")));
+                continue;
+            }
+            Err(error) => {
+                let doing = format!("look at stream {name} for what came after the backup");
+                return Err(session.failed(doing, error).into());
+            }
         };
         let info = found.cached_info();
-        let mark = meta.stream(name);
-        let known = mark.map_or(0, |mark| mark.sequence);
+        let (known, last) = (mark.map_or(0, |mark| mark.sequence), info.state.last_sequence);
         if mark.is_some_and(|mark| mark.created_unix_ns != info.created.unix_timestamp_nanos()) {
             later.push(format!("{name} was made anew"));
-        } else if info.state.last_sequence > known {
-            later.push(format!("{name} has {} more", info.state.last_sequence - known));
+        } else if last > known {
+            later.push(format!("{name} has {} more", last - known));
+        } else if last < known {
+            later.push(format!("{name} lost its last {}", known - last));
         }
     }
     if later.is_empty() {
         return Ok(());
     }
     let what = format!(
-        "nothing was restored: since the backup the streams went on ({}). What the broker did since \
-         would be forgotten and perhaps done again; read ops/runbooks/backup.md, and then either use \
-         a newer backup or give --accept-second-orders",
+        "nothing was restored: the broker went on after the backup, or that cannot be found out \
+         ({}). What it did since would be forgotten and perhaps done again; read \
+         ops/runbooks/backup.md, and then either use a newer backup or give --accept-second-orders",
         later.join(", ")
     );
     Err(CliError::Findings(what).into())

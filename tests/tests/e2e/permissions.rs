@@ -56,6 +56,7 @@ fn production(server: &NatsServer, dir: &Path) -> Vec<String> {
         ("partners_file", dir.join("partners.toml").display().to_string()),
         ("catalog_file", dir.join("catalog.jsonl").display().to_string()),
         ("store.dir", dir.join("store").display().to_string()),
+        ("store.backup_dir", dir.join("backups").display().to_string()),
         ("http_bind", "127.0.0.1:0".to_owned()),
     ] {
         words.extend(["--set".to_owned(), format!("{key}={value}")]);
@@ -258,6 +259,7 @@ async fn no_partner_can_hear_or_answer_as_another() {
         "$JS.API.STREAM.DELETE.PURCHASE_CREATES",
         "$JS.ACK.PARTNER_COMMANDS.partner_corner-books.1.1.1.1.1",
         "$JS.ACK.PARTNER_REPLIES.broker_partner_replies.1.1.1.1.1",
+        "broker.admin.backup",
     ] {
         acme.cannot_publish(subject).await;
     }
@@ -303,4 +305,17 @@ async fn no_customer_can_see_or_speak_for_another() {
     let said = command(&server, "alice", &["get", &id, "-c", "bob", "--timeout", "1s"]).await;
     let said = said.ends(5);
     assert!(said.err.to_lowercase().contains("permissions violation for publish"), "{said:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_may_ask_for_a_backup_and_nobody_else_is_left_waiting() {
+    let (server, dir) = (guarded().await, tempfile::tempdir().unwrap());
+    let _broker = serving(&server, dir.path()).await;
+    let words = production(&server, dir.path());
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let backup = [&["store", "backup", "--json"], words.as_slice()].concat();
+    let made = command(&server, "operator", &backup).await.ok().json();
+    assert_eq!(made["result"], "done", "{made:#}");
+    let refused = command(&server, "alice", &backup).await.ends(5);
+    assert!(refused.err.contains("broker.admin.backup"), "{refused:#?}");
 }
