@@ -1,14 +1,15 @@
-//! Reading everything once: what a checksum cannot tell (a record that is missing, a head that
-//! cannot be read, a list that names nobody) shows only when it is used.
+//! Reading everything once: what a checksum cannot tell (a record that is missing or out of date, a
+//! head that cannot be read, a list that names nobody) shows only when it is used.
 
 use std::collections::BTreeMap;
 
+use broker_core::request::PurchaseRequest;
 use schemas::RequestId;
 
-use super::chain::{self, Chain};
+use super::chain::Chain;
 use super::error::StoreError;
 use super::port::{Listing, Reader};
-use super::row::OutboxSeq;
+use super::row::{AuditBody, OutboxSeq};
 
 /// Records read at once.
 const PAGE: usize = 512;
@@ -29,9 +30,7 @@ pub struct Report {
 pub fn read_all(reader: &dyn Reader, mut damaged: impl FnMut(StoreError)) -> Report {
     let mut report = Report::default();
     let mut chain = Chain::from_genesis();
-    if let Err(error) = chain::follow(reader, &mut chain) {
-        damaged(error);
-    }
+    let audited = follow(reader, &mut chain).map_err(&mut damaged).ok();
     report.commits = chain.last().0;
     match reader.meta() {
         Ok(meta) if meta.last_commit != chain.last() => {
@@ -41,19 +40,44 @@ pub fn read_all(reader: &dyn Reader, mut damaged: impl FnMut(StoreError)) -> Rep
         Ok(_) => {}
         Err(error) => damaged(error),
     }
+    let mut found = 0_u64;
     requests(reader, &Listing::All, &mut damaged, |request| {
-        *report.requests.entry(request).or_default() += 1;
+        *report.requests.entry(request.status.kind().label()).or_default() += 1;
+        found = found.saturating_add(request.version.0);
     });
+    // A version counts the changes of its request, so that a head that is missing, or older than
+    // the log, shows in the sum.
+    if let Some(audited) = audited.filter(|audited| *audited != found) {
+        let why = format!("they add up to {found} changes, the audit log holds {audited}");
+        damaged(StoreError::Damaged { keyspace: "head", key: "all".to_owned(), why });
+    }
     requests(reader, &Listing::Active, &mut damaged, |_| report.active += 1);
     report.outbox_rows = outbox(reader, &mut damaged);
     report
+}
+
+/// Follows the chain to its end; gives the number of changes of requests in it.
+fn follow(reader: &dyn Reader, chain: &mut Chain) -> Result<u64, StoreError> {
+    let mut changes = 0_u64;
+    loop {
+        let page = reader.audit_after(chain.last(), PAGE)?;
+        if page.is_empty() {
+            return Ok(changes);
+        }
+        for record in &page {
+            chain.take(record)?;
+            if let AuditBody::Request { rows, .. } = &record.body {
+                changes = changes.saturating_add(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+            }
+        }
+    }
 }
 
 fn requests(
     reader: &dyn Reader,
     listing: &Listing,
     damaged: &mut impl FnMut(StoreError),
-    mut read: impl FnMut(&'static str),
+    mut read: impl FnMut(&PurchaseRequest),
 ) {
     let mut after: Option<RequestId> = None;
     loop {
@@ -64,7 +88,7 @@ fn requests(
         let Some(last) = page.last().copied() else { return };
         for id in page {
             match reader.load(id) {
-                Ok(Some(stored)) => read(stored.request.status.kind().label()),
+                Ok(Some(stored)) => read(&stored.request),
                 Ok(None) => damaged(StoreError::Damaged {
                     keyspace: "index",
                     key: id.to_string(),

@@ -152,3 +152,22 @@ fn a_row_that_is_missing_is_found_although_no_checksum_tells() {
     let found = damages(&open(from.path()));
     assert!(found.iter().any(|damage| damage.contains("not there")), "{found:#?}");
 }
+
+#[test]
+fn a_request_that_vanished_from_every_table_is_missed_by_the_audit_log() {
+    let from = tempfile::tempdir().unwrap();
+    drop(filled(from.path(), 3));
+    for table in ["head", "index"] {
+        tamper(from.path(), table, |rows| {
+            for row in rows.iter() {
+                let (key, _) = row.into_inner().unwrap();
+                if key.ends_with(id(1).as_bytes()) {
+                    rows.remove(key).unwrap();
+                }
+            }
+        });
+    }
+    let found = damages(&open(from.path()));
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].contains("add up to 2 changes"), "{found:#?}");
+}
