@@ -68,6 +68,8 @@ impl FjallStore {
         let (tail, chain, commits) = (group.tail, group.chain, group.commits);
         let earliest_timer = group.earliest_timer;
         let bytes = group.sync().map_err(|e| engine("committing to", &self.path, e))?;
+        self.published.renew(&self.db);
+        // A scan that sees the state before was begun before the floor is lowered.
         if let Some(at) = earliest_timer {
             self.floor.set(at);
         }

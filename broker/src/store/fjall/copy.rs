@@ -19,7 +19,7 @@ use super::chunks::Place;
 use super::hwm::{self, Mark};
 use super::reader::FjallReader;
 use super::spaces::{self, Spaces};
-use super::{FjallOptions, FjallStore, STORE_FORMAT, engine, keys};
+use super::{FjallOptions, FjallStore, STORE_FORMAT, keys};
 use crate::store::disk::encode;
 use crate::store::disk::meta::DiskIdentity;
 use crate::store::disk::seal::{open, seal};
@@ -137,11 +137,7 @@ impl FjallCopier {
 
     /// One moment between two commits.
     fn view(&self) -> Result<(Vec<Keyspace>, Snapshot, CommitNumber), StoreError> {
-        let snapshot = self.0.db.snapshot();
-        // A flush that ends while a batch is being written makes the batch's number visible before
-        // all of its rows are. Whoever has had the journal after that sees the batch whole: every
-        // number below the snapshot's was given out, under the same lock, before it.
-        self.0.db.persist(PersistMode::Buffer).map_err(|e| engine("reading", &self.0.path, e))?;
+        let snapshot = self.0.published.get();
         // Days last: one with rows in the snapshot was listed before they were committed. One that
         // came later is empty in it.
         let days = self.0.buckets.all();

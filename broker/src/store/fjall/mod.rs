@@ -19,7 +19,8 @@
 //! All operations of a fjall batch share one sequence number, so a key must not occur twice in it:
 //! a group ends where a request occurs a second time.
 //!
-//! **Reads** go through short snapshots: plain reads could see half a batch.
+//! **Reads** go through the snapshot that the writer took after its last group: plain reads, and
+//! snapshots opened at any other moment, could see half a batch (see `published`).
 
 mod buckets;
 mod chunks;
@@ -32,6 +33,7 @@ mod keys;
 mod last_words;
 mod open;
 mod options;
+mod published;
 mod reader;
 mod spaces;
 mod stats;
@@ -52,6 +54,7 @@ pub use stats::{LiveStats, StoreStats};
 use self::buckets::Buckets;
 use self::floor::TimerFloor;
 use self::hwm::HighWater;
+use self::published::Published;
 use self::reader::FjallReader;
 use self::spaces::Spaces;
 use super::disk::meta::Tail;
@@ -67,6 +70,7 @@ pub const STORE_FORMAT: u16 = 1;
 pub struct FjallStore {
     path: PathBuf,
     db: Database,
+    published: Published,
     spaces: Spaces,
     buckets: Buckets,
     floor: Arc<TimerFloor>,
@@ -100,7 +104,7 @@ impl FjallStore {
     fn fjall_reader(&self) -> FjallReader {
         FjallReader {
             path: self.path.clone(),
-            db: self.db.clone(),
+            published: self.published.clone(),
             spaces: self.spaces.clone(),
             buckets: self.buckets.clone(),
             floor: Arc::clone(&self.floor),

@@ -12,6 +12,7 @@ use super::chunks::{self, Place};
 use super::floor::TimerFloor;
 use super::hwm::{self, HighWater, Mark};
 use super::last_words::while_opening;
+use super::published::Published;
 use super::reader::FjallReader;
 use super::spaces::{self, Spaces};
 use super::{FjallOptions, FjallStore, LiveStats, STORE_FORMAT, engine, keys};
@@ -52,11 +53,11 @@ fn open_checked(path: &Path, options: &FjallOptions) -> Result<FjallStore, Store
         path: path.to_owned(),
         buckets: Buckets::open(&db, path, options.outbox_keep_days)?,
         floor: Arc::new(TimerFloor::default()),
-        db,
+        published: Published::of(&db),
         spaces,
         incarnation,
     };
-    let snapshot = reader.db.snapshot();
+    let snapshot = reader.published.get();
     let tail = reader.tail(&snapshot)?.unwrap_or_default();
     check_mark(path, incarnation, &tail)?;
     let chain = check_chain(&reader, &tail)?;
@@ -66,7 +67,8 @@ fn open_checked(path: &Path, options: &FjallOptions) -> Result<FjallStore, Store
     Ok(FjallStore {
         high_water: HighWater::spawn(path, incarnation, tail.commit)?,
         path: reader.path,
-        db: reader.db,
+        db,
+        published: reader.published,
         spaces: reader.spaces,
         buckets: reader.buckets,
         floor: reader.floor,

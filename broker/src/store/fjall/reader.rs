@@ -1,4 +1,4 @@
-//! Reading durable state from any thread, one short snapshot per call.
+//! Reading durable state from any thread, one published moment per call.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -8,13 +8,14 @@ use broker_core::batch::{CommandRecord, Stored};
 use broker_core::engine::input::TimerRow;
 use broker_core::receipt::Receipt;
 use broker_core::request::Submission;
-use fjall::{Database, Guard, Readable, Snapshot};
+use fjall::{Guard, Readable, Snapshot};
 use schemas::{RequestId, Timestamp};
 
 use super::buckets::Buckets;
 use super::chunks::{self, Place, Record};
 use super::floor::TimerFloor;
 use super::keys::{self, PartKind};
+use super::published::Published;
 use super::spaces::{self, Spaces};
 use crate::store::disk::basic::DiskCommand;
 use crate::store::disk::head::DiskHead;
@@ -29,7 +30,7 @@ use crate::store::write::StreamMark;
 
 pub(super) struct FjallReader {
     pub(super) path: PathBuf,
-    pub(super) db: Database,
+    pub(super) published: Published,
     pub(super) spaces: Spaces,
     pub(super) buckets: Buckets,
     pub(super) floor: Arc<TimerFloor>,
@@ -104,7 +105,7 @@ impl FjallReader {
             Some(id) => [prefix, id.as_bytes(), &[0]].concat(),
             None => prefix.to_vec(),
         };
-        let entries = self.db.snapshot().range(keyspace, from..=last_of(prefix));
+        let entries = self.published.get().range(keyspace, from..=last_of(prefix));
         entries.take(limit).map(|entry| self.id_at_end(name, entry)).collect()
     }
 
@@ -118,7 +119,7 @@ impl FjallReader {
             Some(id) => [prefix, id.as_bytes()].concat(),
             None => [last_of(prefix).as_slice(), &[0]].concat(),
         };
-        let entries = self.db.snapshot().range(&self.spaces.index, prefix.to_vec()..end);
+        let entries = self.published.get().range(&self.spaces.index, prefix.to_vec()..end);
         let ids = entries.rev().take(limit);
         ids.map(|entry| self.id_at_end(spaces::INDEX, entry)).collect()
     }
@@ -211,7 +212,7 @@ fn last_of(prefix: &[u8]) -> Vec<u8> {
 
 impl Reader for FjallReader {
     fn load(&self, request: RequestId) -> Result<Option<Stored>, StoreError> {
-        let snapshot = self.db.snapshot();
+        let snapshot = self.published.get();
         let place = self.place(spaces::HEAD);
         let key = request.as_bytes();
         let Some(payload) = chunks::get(place, &snapshot, &self.spaces.head, key)? else {
@@ -226,7 +227,7 @@ impl Reader for FjallReader {
 
     fn receipts(&self, request: RequestId) -> Result<Vec<Receipt>, StoreError> {
         let place = self.place(spaces::PARTS);
-        let records = self.parts(&self.db.snapshot(), request, PartKind::Receipt)?;
+        let records = self.parts(&self.published.get(), request, PartKind::Receipt)?;
         let read = |record: &Record| {
             decode::<DiskReceipt<'_>>("receipt", &record.payload)
                 .and_then(Receipt::try_from)
@@ -254,7 +255,7 @@ impl Reader for FjallReader {
         self.floor.scan(|from| {
             let range = keys::timers_between(from, until);
             let mut timers = Vec::new();
-            for entry in self.db.snapshot().range(&self.spaces.timers, range).take(limit) {
+            for entry in self.published.get().range(&self.spaces.timers, range).take(limit) {
                 let key = entry.key().map_err(|e| place.broken(e))?;
                 let bad = || place.damaged(&key, &DiskError::new("key", "it is not a timer's"));
                 timers.push(keys::read_timer(&key).ok_or_else(bad)?);
@@ -269,9 +270,10 @@ impl Reader for FjallReader {
     }
 
     fn outbox_after(&self, after: OutboxSeq, limit: usize) -> Result<Vec<StoredRow>, StoreError> {
-        // Days first: a day created after the snapshot is empty in it.
+        // Days last: one with rows in the snapshot was listed before they were committed, and one
+        // that came later is empty in it.
+        let snapshot = self.published.get();
         let days = self.buckets.all();
-        let snapshot = self.db.snapshot();
         let mut rows = Vec::new();
         for day in &days {
             if rows.len() < limit {
@@ -288,7 +290,7 @@ impl Reader for FjallReader {
     ) -> Result<Vec<AuditRecord>, StoreError> {
         let place = self.place(spaces::AUDIT);
         let from = keys::audit(CommitNumber(after.0.saturating_add(1)));
-        let entries = self.db.snapshot().range(&self.spaces.audit, from..);
+        let entries = self.published.get().range(&self.spaces.audit, from..);
         let records = chunks::join(place, entries, limit)?;
         let read = |record: &Record| {
             let commit = keys::leading_number(&record.prefix).unwrap_or_default();
@@ -299,7 +301,7 @@ impl Reader for FjallReader {
     }
 
     fn meta(&self) -> Result<Meta, StoreError> {
-        let snapshot = self.db.snapshot();
+        let snapshot = self.published.get();
         let tail = self.tail(&snapshot)?.unwrap_or_default();
         Ok(Meta {
             incarnation: self.incarnation,
