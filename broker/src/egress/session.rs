@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use async_nats::jetstream;
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{Info, RawMessageErrorKind, Stream};
 use broker_core::batch::SourceStream;
@@ -14,6 +15,7 @@ use crate::metrics;
 use crate::nats::connect::Epoch;
 use crate::nats::{NatsError, durability, headers, streams};
 use crate::storage::describe;
+use crate::store::rollback::LastWord;
 
 /// Streams that only the outbox writes to.
 pub const TARGETS: [&str; 5] = [
@@ -23,6 +25,24 @@ pub const TARGETS: [&str; 5] = [
     name::NOTIFICATIONS,
     name::DEAD_LETTERS,
 ];
+
+/// How each of [`TARGETS`] ends.
+///
+/// # Errors
+/// A stream cannot be read.
+pub async fn last_words(jetstream: &jetstream::Context) -> Result<Vec<LastWord>, NatsError> {
+    let mut words = Vec::new();
+    for stream in TARGETS {
+        let found = jetstream.get_stream(stream).await;
+        let handle = found.map_err(|source| unreadable(stream, source))?;
+        let last = handle.cached_info().state.last_sequence;
+        let Some(message) = message_at(&handle, last).await? else { continue };
+        let cursor = headers::outbox_cursor(&message.headers);
+        let id = headers::message_id(&message.headers).map(str::to_owned);
+        words.extend(id.map(|id| LastWord { stream, id, cursor }));
+    }
+    Ok(words)
+}
 
 impl Task {
     /// Compares the streams and decides where to go on. False if that was not possible yet.

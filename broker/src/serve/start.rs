@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::egress::feed::{Feed, feed};
-use crate::egress::{self, Egress, Flush};
+use crate::egress::{self, Egress, Flush, session};
 use crate::http::{Health, Pages};
 use crate::ingress::decode::Decoder;
 use crate::ingress::give_up::GiveUp;
@@ -34,6 +34,7 @@ use crate::questions::listen::{self, Listener};
 use crate::questions::send::{QUEUE_MESSAGES_MAX, Sender};
 use crate::service::{self, Calls};
 use crate::storage::{Storage, describe, recover};
+use crate::store::rollback;
 use crate::store::{
     Fatal, FjallCopier, FjallOptions, FjallStore, Incarnation, Meta, Store, StoreError,
 };
@@ -59,6 +60,7 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
     health.connected_by(connection.clone());
     let jetstream = jetstream::new(connection.client.clone());
     streams::ensure_all(&jetstream, &connection.client).await?;
+    refuse_older(config, &storage, &meta, &jetstream).await?;
 
     let decoder = Arc::new(Decoder {
         catalog,
@@ -84,6 +86,19 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
     running.others.extend(backups);
     health.set_serving(true);
     Ok(running)
+}
+
+/// Before anything is decided: a store that is not the latest state of its life must not go on.
+async fn refuse_older(
+    config: &Config,
+    storage: &Storage,
+    meta: &Meta,
+    jetstream: &jetstream::Context,
+) -> Result<(), ServeError> {
+    let words = session::last_words(jetstream).await?;
+    let (reader, meta) = (storage.reader(), meta.clone());
+    let checked = blocking(move || rollback::check(reader.as_ref(), &meta, &words)).await;
+    checked.map_err(|source| ServeError::Open { dir: config.store.dir.clone(), source })
 }
 
 async fn start_pages(

@@ -68,6 +68,13 @@ pub enum StoreError {
         runbook::SHORTER
     )]
     Shorter { found: u64, promised: u64 },
+    /// A message of its own life that it does not know: an earlier state was put back.
+    #[error(
+        "stream {stream} ends with {message}, which this store sent and knows nothing of; \
+         see runbook \"{}\"",
+        runbook::OLDER
+    )]
+    Older { stream: &'static str, message: String },
     #[error(
         "{path} is missing or unreadable beside a store that is not empty: {why}; see runbook \"{}\"",
         runbook::NO_MARK
@@ -108,7 +115,8 @@ pub mod runbook {
     pub const DAMAGED: &str = "Store: a value is damaged";
     pub const NEWER: &str = "Store: the format is newer than the program";
     pub const SHORTER: &str = "Store: it came back shorter";
+    pub const OLDER: &str = "Store: it is older than what it sent";
     pub const NO_MARK: &str = "Store: the high-water mark is missing";
     pub const BROKEN_CHAIN: &str = "Store: the audit chain is broken";
-    pub const ALL: [&str; 6] = [JOURNAL, DAMAGED, NEWER, SHORTER, NO_MARK, BROKEN_CHAIN];
+    pub const ALL: [&str; 7] = [JOURNAL, DAMAGED, NEWER, SHORTER, OLDER, NO_MARK, BROKEN_CHAIN];
 }

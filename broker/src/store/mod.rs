@@ -27,6 +27,7 @@ pub mod error;
 pub mod fjall;
 pub mod mem;
 pub mod port;
+pub mod rollback;
 pub mod row;
 pub mod thread;
 pub mod verify;

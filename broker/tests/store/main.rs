@@ -14,6 +14,7 @@ mod life;
 mod opening;
 mod pause;
 mod rig;
+mod rolled_back;
 mod roundtrip;
 mod samples;
 mod size;

@@ -8,6 +8,38 @@ use crate::command_line::run;
 use crate::stage::{start, world};
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_the_store_that_is_put_back_is_refused_by_what_it_sent_since() {
+    let mut stage = start(world("cli rollback", 157).partners(Instant, 2)).await;
+    let ann = stage.requester("ann");
+    let first = Order::of(book(1510)).build();
+    ann.publish_create(&first).await.unwrap();
+    stage.told(first.request_id, Ordered).await;
+    stage.settle(crate::stage::SETTLED).await.unwrap();
+    stage.broker.terminate().await.unwrap();
+    let (home, copy) = (stage.broker.store_dir().to_owned(), stage.dir().join("copy"));
+    let copied = std::process::Command::new("cp").arg("-a").args([&home, &copy]).status();
+    assert!(copied.unwrap().success());
+
+    // The copy is the latest state, so far.
+    stage.broker.start().await.unwrap();
+    let second = Order::of(book(1511)).build();
+    ann.publish_create(&second).await.unwrap();
+    stage.told(second.request_id, Ordered).await;
+    stage.settle(crate::stage::SETTLED).await.unwrap();
+    stage.broker.terminate().await.unwrap();
+    let late = stage.dir().join("late");
+    std::fs::rename(&home, &late).unwrap();
+    std::fs::rename(&copy, &home).unwrap();
+    let refused = stage.broker.start().await.unwrap_err().to_string();
+    assert!(refused.contains("Store: it is older than what it sent"), "{refused}");
+
+    std::fs::rename(&home, &copy).unwrap();
+    std::fs::rename(&late, &home).unwrap();
+    stage.broker.start().await.unwrap();
+    assert!(ann.get(second.request_id).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_is_checked_copied_and_brought_back_by_the_command_line() {
     let mut stage = start(world("cli store", 156).partners(Instant, 2)).await;
     let file = stage.dir().join("broker.toml").display().to_string();
