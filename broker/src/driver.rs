@@ -14,6 +14,7 @@ use broker_core::Batch;
 use broker_core::Engine;
 use broker_core::engine::input::{CommitToken, Input, Origin};
 use broker_core::engine::output::{Answer, Fact, Output, Question};
+use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::partner::PartnerIndex;
 use crossbeam_channel::select;
 use schemas::{RequestId, Timestamp};
@@ -41,6 +42,8 @@ pub trait Ports: Send + 'static {
     fn done(&mut self, origin: Origin, answer: Answer);
     /// Answer with [`Input::Timers`].
     fn scan_timers(&mut self, until: Timestamp);
+    /// Answer with [`Input::RankingKept`].
+    fn keep_ranking(&mut self, snapshot: Box<Snapshot>);
     fn observe(&mut self, fact: Fact);
 }
 
@@ -128,6 +131,7 @@ impl<P: Ports> Driver<P> {
                 Output::Ask { partner, questions } => self.ports.ask(partner, questions),
                 Output::Done { origin, answer } => self.ports.done(origin, answer),
                 Output::ScanTimers { until } => self.ports.scan_timers(until),
+                Output::SaveRanking(snapshot) => self.ports.keep_ranking(snapshot),
                 Output::Observe(fact) => self.ports.observe(fact),
             }
         }

@@ -20,6 +20,11 @@ const REFUSALS: &str = "broker_refusals_total";
 const SWEEPS: &str = "broker_sweeps_total";
 const SWEEP_DURATION: &str = "broker_sweep_duration_seconds";
 const SWEEP_COVERAGE: &str = "broker_sweep_coverage_ratio";
+const SWEEP_CALLS: &str = "broker_sweep_calls_total";
+const SWEEP_ENDS: &str = "broker_sweep_ends_total";
+const ROUNDS: &str = "broker_sweep_rounds_total";
+const HEDGES: &str = "broker_partner_hedges_total";
+const DEMOTIONS: &str = "broker_partner_demotions_total";
 const PARTNER_CALLS: &str = "broker_partner_calls_total";
 const PARTNER_CALL_DURATION: &str = "broker_partner_call_duration_seconds";
 const QUOTES_UNUSED: &str = "broker_quotes_unused_total";
@@ -82,6 +87,11 @@ fn describe() {
     describe_counter!(SWEEPS, "Sweeps started");
     describe_histogram!(SWEEP_DURATION, Unit::Seconds, "From first question to conclusion");
     describe_histogram!(SWEEP_COVERAGE, "Share of eligible partners that answered a sweep");
+    describe_counter!(SWEEP_CALLS, "Partners asked by sweeps that have ended");
+    describe_counter!(SWEEP_ENDS, "Sweeps that have ended, by why");
+    describe_counter!(ROUNDS, "Rounds of questions, by why they were opened");
+    describe_counter!(HEDGES, "Second copies of questions that were only slow, by partner");
+    describe_counter!(DEMOTIONS, "Partners that lost their tier at once, by partner and why");
     describe_counter!(PARTNER_CALLS, "Quote questions that ended, by partner and outcome");
     describe_histogram!(PARTNER_CALL_DURATION, Unit::Seconds, "Time to a partner's quote answer");
     describe_counter!(QUOTES_UNUSED, "Quote answers nobody used, by why");
@@ -133,7 +143,17 @@ pub fn fact<'a>(
             counter!(REFUSALS, "event" => *event, "reason" => reason.label()).increment(1);
         }
         Fact::SweepStarted { .. } => counter!(SWEEPS).increment(1),
-        Fact::SweepClosed { took_ms, answered, asked, .. } => {
+        Fact::RoundOpened { why, .. } => counter!(ROUNDS, "why" => why.label()).increment(1),
+        Fact::Hedged { partner } => {
+            counter!(HEDGES, "partner" => name_of(*partner).to_string()).increment(1);
+        }
+        Fact::Demoted { partner, why } => {
+            let partner = name_of(*partner).to_string();
+            counter!(DEMOTIONS, "partner" => partner, "why" => why.label()).increment(1);
+        }
+        Fact::SweepClosed { took_ms, answered, asked, called, why, .. } => {
+            counter!(SWEEP_CALLS).increment(count(*called));
+            counter!(SWEEP_ENDS, "why" => why.label()).increment(1);
             histogram!(SWEEP_DURATION).record(seconds(*took_ms));
             if *asked > 0 {
                 histogram!(SWEEP_COVERAGE).record(ratio(*answered, *asked));

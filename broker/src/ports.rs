@@ -6,6 +6,7 @@ use std::sync::Arc;
 use broker_core::Batch;
 use broker_core::engine::input::{CommitToken, Origin};
 use broker_core::engine::output::{Answer, Fact, Question};
+use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::partner::{PartnerIndex, Partners};
 use schemas::{RequestId, Timestamp};
 use tokio::sync::mpsc;
@@ -49,13 +50,17 @@ impl Ports for ShellPorts {
         self.storage.scan_timers(until);
     }
 
+    fn keep_ranking(&mut self, snapshot: Box<Snapshot>) {
+        self.storage.keep_ranking(snapshot);
+    }
+
     fn observe(&mut self, fact: Fact) {
-        log(&fact);
+        log(&fact, &self.partners);
         metrics::fact(&fact, |partner| &self.partners.at(partner).id);
     }
 }
 
-fn log(fact: &Fact) {
+fn log(fact: &Fact, partners: &Partners) {
     match fact {
         Fact::Transition { request, event, from, to, .. } => {
             let from = from.map_or("none", |status| status.label());
@@ -64,8 +69,9 @@ fn log(fact: &Fact) {
         Fact::Refused { request, event, reason } => {
             tracing::debug!(%request, event, reason = reason.label(), "refused");
         }
-        Fact::SweepClosed { request, took_ms, answered, asked } => {
-            tracing::debug!(%request, took_ms, answered, asked, "sweep closed");
+        Fact::SweepClosed { request, took_ms, answered, asked, called, why } => {
+            let why = why.label();
+            tracing::debug!(%request, took_ms, answered, asked, called, why, "sweep closed");
         }
         Fact::StrayAnswer { request, reason } => {
             tracing::warn!(%request, reason = reason.label(), "an answer that concerns nobody");
@@ -73,7 +79,13 @@ fn log(fact: &Fact) {
         Fact::CommitConflict { request } => {
             tracing::warn!(%request, "the store had another version; decided again");
         }
+        Fact::Demoted { partner, why } => {
+            let partner = &partners.at(*partner).id;
+            tracing::warn!(%partner, why = why.label(), "a partner has lost its tier");
+        }
         Fact::SweepStarted { .. }
+        | Fact::RoundOpened { .. }
+        | Fact::Hedged { .. }
         | Fact::Quote { .. }
         | Fact::LateQuote
         | Fact::DuplicateQuote

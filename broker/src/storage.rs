@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use broker_core::Batch;
 use broker_core::batch::StreamPosition;
 use broker_core::engine::input::{CommitToken, Input, TimerRow};
+use broker_core::engine::ranking::snapshot::{Snapshot, SnapshotNumber};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use schemas::{RequestId, Timestamp};
 use tokio::sync::oneshot;
@@ -31,6 +32,7 @@ enum Tag {
     Batch(CommitToken),
     Letter(oneshot::Sender<Result<(), Refusal>>),
     Progress(oneshot::Sender<()>),
+    Ranking(SnapshotNumber),
 }
 
 enum Question {
@@ -103,6 +105,11 @@ impl Storage {
     /// Answered with [`Input::Committed`] or [`Input::Conflicted`]; its rows go to `on_rows`.
     pub fn commit(&self, token: CommitToken, batch: Box<Batch>) {
         self.submit(Tag::Batch(token), Write::Request(batch));
+    }
+
+    /// Answered with [`Input::RankingKept`].
+    pub fn keep_ranking(&self, snapshot: Box<Snapshot>) {
+        self.submit(Tag::Ranking(snapshot.number), Write::Ranking(snapshot));
     }
 
     /// Blocks until the letter is durable.
@@ -185,7 +192,8 @@ fn on_done(
         (Tag::Progress(done), Committed::Outbox) => {
             let _ = done.send(());
         }
-        (Tag::Batch(_) | Tag::Progress(_), Committed::Refused(refusal)) => {
+        (Tag::Ranking(number), Committed::Ranking) => results.send(Input::RankingKept(number)),
+        (Tag::Batch(_) | Tag::Progress(_) | Tag::Ranking(_), Committed::Refused(refusal)) => {
             fatal(&format!("the store refuses what was decided: {refusal}"));
         }
         (_, other) => fatal(&format!("the store answered another write: {other:?}")),

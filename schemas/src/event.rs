@@ -13,11 +13,16 @@ mod dead_letter;
 mod headers;
 mod notification;
 mod receipt;
+mod search;
 
 pub use dead_letter::{DEAD_PAYLOAD_BYTES_MAX, DeadLetter, DeadPayload};
 pub use headers::{EventHeaders, HeaderError};
 pub use notification::{Notification, NotificationOutcome};
 pub use receipt::{Receipt, UnaffordableQuote, UnaffordableReason, Verdict};
+pub use search::{
+    AskedPartner, QuestionEnd, RoundReason, Search, SearchEnding, SearchRound, SkipReason,
+    SkippedPartners,
+};
 
 /// Reverse-DNS prefix of every CloudEvents `type`.
 pub const TYPE_PREFIX: &str = "com.bookpurchasebroker";

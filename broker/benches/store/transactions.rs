@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use broker::store::disk::basic::DiskCommand;
 use broker::store::disk::head::DiskHead;
-use broker::store::disk::receipt::DiskReceipt;
+use broker::store::disk::receipt;
 use broker::store::disk::seal::seal;
 use broker::store::disk::submission::DiskSubmission;
 use broker::store::disk::{audit, outbox};
@@ -65,7 +65,7 @@ impl Tables {
             let payload = match part {
                 Part::Submission => bytes(&DiskSubmission::from(batch.request.submission.as_ref())),
                 Part::Command(record) => bytes(&DiskCommand::from(record)),
-                Part::Receipt(receipt) => bytes(&DiskReceipt::from(receipt)),
+                Part::Receipt(receipt) => receipt::write(receipt),
             };
             put(&self.parts, &[id.as_slice(), &[n]].concat(), &payload);
         }

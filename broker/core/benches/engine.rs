@@ -10,6 +10,7 @@ use std::hint::black_box;
 
 use broker_core::engine::input::{Input, Origin, QuoteAnswer, QuoteOutcome};
 use broker_core::engine::output::{Output, Question};
+use broker_core::engine::ranking::RankingStart;
 use broker_core::engine::{Engine, EngineConfig};
 use broker_core::partner::{PartnerProfile, Partners};
 use broker_core::quote::{Cost, Quote};
@@ -38,7 +39,9 @@ fn engine(partners: usize) -> Engine {
         })
         .collect();
     let policy = Policy::standard(Partners::new(profiles, Digest::of(b"bench")));
-    let config = EngineConfig { policy, boot_epoch: 1, token_key: [7; 32], hot_max: 100_000 };
+    let ranking = RankingStart::default();
+    let config =
+        EngineConfig { policy, boot_epoch: 1, token_key: [7; 32], hot_max: 100_000, ranking };
     Engine::new(config, NOW)
 }
 
@@ -85,7 +88,10 @@ fn searching(engine: &mut Engine, requests: usize) -> Vec<(PartnerId, Question)>
                     let id = partner(usize::from(index.0));
                     asked.extend(questions.into_iter().map(|question| (id.clone(), question)));
                 }
-                Output::ScanTimers { .. } | Output::Done { .. } | Output::Observe(_) => {}
+                Output::ScanTimers { .. }
+                | Output::SaveRanking(_)
+                | Output::Done { .. }
+                | Output::Observe(_) => {}
             }
         }
         match replies.pop_front() {

@@ -20,6 +20,33 @@ pub struct Policy {
     pub grace: DurationMs,
     /// `balanced`: no grace when the best offer is this far below the limit, thousandths.
     pub margin_permille: u16,
+    /// Partners a sweep asks at once; with at most so many to ask it asks everybody. `cheapest`
+    /// always does.
+    pub tier_size: u16,
+    /// The next partners are asked when nothing affordable has come for so long …
+    pub second_tier_after: DurationMs,
+    /// … and all of them after this.
+    pub third_tier_after: DurationMs,
+    /// `balanced`: what one more question must be expected to save, ten-thousandths of the price.
+    pub call_cost_permyriad: u16,
+    /// `balanced`: most rounds of questions, the first included, for the sake of a better price.
+    pub rounds_max: u8,
+    /// `fast`: so likely must be an offer from the partners asked first, thousandths.
+    pub fast_cover_permille: u16,
+    /// How often a place among the partners asked first is given to another one, thousandths.
+    pub explore_permille: u16,
+    /// Second copies of questions that are only slow, of all questions to a partner, thousandths.
+    pub hedge_budget_permille: u16,
+    /// No second copy before this, however quick a partner usually is.
+    pub hedge_floor: DurationMs,
+    /// Answers from which a partner's usual time is known.
+    pub latency_samples: u16,
+    /// Decisions that must be known before a partner changes tiers.
+    pub review_samples: u16,
+    /// What a newly come partner must show before it is bought from: answers …
+    pub shadow_answers: u16,
+    /// … and decisions that it would have won or come near to.
+    pub shadow_wins: u16,
     /// Share of eligible partners that must answer before "no stock" is believed, thousandths.
     pub min_coverage_permille: u16,
     /// Further sweeps after one without usable answers.
@@ -101,6 +128,19 @@ impl Policy {
             sweep_hard_stop: DurationMs(3000),
             grace: DurationMs(200),
             margin_permille: 125,
+            tier_size: 10,
+            second_tier_after: DurationMs(600),
+            third_tier_after: DurationMs(1500),
+            call_cost_permyriad: 5,
+            rounds_max: 3,
+            fast_cover_permille: 950,
+            explore_permille: 30,
+            hedge_budget_permille: 20,
+            hedge_floor: DurationMs(50),
+            latency_samples: 20,
+            review_samples: 200,
+            shadow_answers: 200,
+            shadow_wins: 20,
             min_coverage_permille: 800,
             sweep_retries: 1,
             sweep_retry_delay: DurationMs(500),

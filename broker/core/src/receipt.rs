@@ -1,10 +1,13 @@
 //! The decision receipt: why a sweep ended the way it did. Durable with the decision itself. A
 //! purchase of an offer at hand (late, accepted, or affordable since an update) has one, too.
 
+pub mod search;
+
 use schemas::purchase::Strategy;
 use schemas::{Digest, Money, Timestamp};
 
 use crate::quote::Quote;
+pub use search::Search;
 
 /// What was decided, from what, under which limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub struct Receipt {
     pub strategy: Strategy,
     /// Limit in force.
     pub max_total: Money,
-    /// Eligible partners.
+    /// Eligible partners, whether or not it was their turn: "38 of 50 stores" is an honest share.
     pub asked: u16,
     /// Partners that answered with an offer or with "no stock".
     pub answered: u16,
@@ -23,6 +26,8 @@ pub struct Receipt {
     pub verdict: Verdict,
     /// Every usable quote, best first. With [`Verdict::Buy`] the first is the winner.
     pub quotes: Vec<Quote>,
+    /// Who was asked and who was not; absent for an offer at hand.
+    pub search: Option<Search>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -65,7 +65,38 @@ overrides! {
     grace_ms: DurationMs => grace,
     /// `balanced`: no grace when the best offer is this share below the limit.
     margin_permille: u16 => margin_permille,
-    /// Share of the asked partners that must have answered before "no stock" is believed. Lower
+    /// Partners a sweep asks at once; with at most so many it asks everybody. `cheapest` always
+    /// does. Fewer spare questions and may take longer.
+    tier_size: u16 => tier_size,
+    /// More partners are asked when nothing affordable has come for so long.
+    second_tier_after_ms: DurationMs => second_tier_after,
+    /// All partners are asked when nothing affordable has come for so long.
+    third_tier_after_ms: DurationMs => third_tier_after,
+    /// `balanced`: what one more question must be expected to save, in ten-thousandths of the
+    /// price. Higher asks fewer partners and pays a little more.
+    call_cost_permyriad: u16 => call_cost_permyriad,
+    /// `balanced`: most rounds of questions for the sake of a better price, the first included.
+    rounds_max: u8 => rounds_max,
+    /// `fast`: so likely an offer must be from the partners asked first.
+    fast_cover_permille: u16 => fast_cover_permille,
+    /// How often a place among the partners asked first goes to another one, to see whether it has
+    /// become better. 0 never finds out.
+    explore_permille: u16 => explore_permille,
+    /// Second copies of questions that are only slow, as a share of all questions to a partner. 0
+    /// sends none.
+    hedge_budget_permille: u16 => hedge_budget_permille,
+    /// No second copy of a question before this, however quick its partner usually is.
+    hedge_floor_ms: DurationMs => hedge_floor,
+    /// Answers from which a partner's usual time is known.
+    latency_samples: u16 => latency_samples,
+    /// Decisions that must be known of a partner before it changes tiers.
+    review_samples: u16 => review_samples,
+    /// Answers that a newly come partner must have given before it is bought from. 0 together with
+    /// `shadow_wins` = 0 trusts it at once.
+    shadow_answers: u16 => shadow_answers,
+    /// Decisions that a newly come partner would have won or come near to before it is bought from.
+    shadow_wins: u16 => shadow_wins,
+    /// Share of all eligible partners that must have answered before "no stock" is believed. Lower
     /// tells `out_of_stock` sooner and less truly.
     min_coverage_permille: u16 => min_coverage_permille,
     /// Further sweeps after one without enough answers; then the request fails.
@@ -142,6 +173,9 @@ impl PolicyOverrides {
         let shares = [
             ("margin_permille", self.margin_permille),
             ("min_coverage_permille", self.min_coverage_permille),
+            ("fast_cover_permille", self.fast_cover_permille),
+            ("explore_permille", self.explore_permille),
+            ("hedge_budget_permille", self.hedge_budget_permille),
         ];
         for (name, share) in shares {
             if share.is_some_and(|s| s > 1000) {
@@ -160,6 +194,9 @@ impl PolicyOverrides {
                 let why = "must have at least one step, each at least 1 ms";
                 return Err(ConfigError::field(format!("policy.{name}"), why));
             }
+        }
+        if self.tier_size == Some(0) {
+            return Err(ConfigError::field("policy.tier_size", "must be at least 1"));
         }
         if self.attempts_max == Some(0) {
             return Err(ConfigError::field("policy.attempts_max", "must be at least 1"));

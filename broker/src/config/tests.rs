@@ -148,6 +148,8 @@ fn numbers_out_of_range_are_refused_by_name_and_line() {
         ("[limits]\nshutdown_ms = -1", "limits.shutdown_ms"),
         ("[policy]\nmargin_permille = 1001", "policy.margin_permille"),
         ("[policy]\nlookup_ladder_ms = []", "policy.lookup_ladder_ms"),
+        ("[policy]\nhedge_budget_permille = 1001", "policy.hedge_budget_permille"),
+        ("[policy]\ntier_size = 0", "policy.tier_size"),
         ("[policy]\nattempts_max = 0", "policy.attempts_max"),
         ("[policy]\nattempts_max = 300", "policy.attempts_max"),
     ] {

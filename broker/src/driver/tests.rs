@@ -3,6 +3,7 @@ use std::time::Instant;
 
 use broker_core::Policy;
 use broker_core::engine::EngineConfig;
+use broker_core::engine::ranking::RankingStart;
 use broker_core::partner::{PartnerProfile, Partners};
 use broker_core::request::{Submission, Terms};
 use schemas::id::PaymentToken;
@@ -98,6 +99,8 @@ impl Ports for Recorder {
         self.say(Said::ScanTimers);
     }
 
+    fn keep_ranking(&mut self, _snapshot: Box<Snapshot>) {}
+
     fn observe(&mut self, _fact: Fact) {}
 }
 
@@ -153,7 +156,13 @@ impl Stage {
         let mut policy = Policy::standard(partners);
         policy.sweep_hard_stop = DurationMs(50);
         let clock = Clock::system();
-        let config = EngineConfig { policy, boot_epoch: 1, token_key: [1; 32], hot_max: 10 };
+        let config = EngineConfig {
+            policy,
+            boot_epoch: 1,
+            token_key: [1; 32],
+            hot_max: 10,
+            ranking: RankingStart::default(),
+        };
         let engine = Engine::new(config, clock.now());
         let (mailbox, intake, results) = mailbox(INTAKE_MAX);
         let (sender, said) = mpsc::channel();

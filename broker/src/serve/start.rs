@@ -7,6 +7,8 @@ use async_nats::jetstream;
 use broker_core::Engine;
 use broker_core::Policy;
 use broker_core::engine::EngineConfig;
+use broker_core::engine::ranking::RankingStart;
+use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::partner::Partners;
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -199,7 +201,10 @@ impl Shell<'_> {
             answers: said,
             partners: self.partners.clone(),
         };
-        let engine = self.start_engine(mailbox, ports)?;
+        let reader = self.storage.reader();
+        let ranking = blocking(move || reader.ranking()).await;
+        let ranking = ranking.map_err(|source| ServeError::Read { source })?;
+        let engine = self.start_engine(mailbox, ports, ranking)?;
         self.recover().await?;
         let (flush, egress) = self.start_egress(feed, meta);
         let give_up = GiveUp { storage: Arc::clone(&self.storage) };
@@ -238,6 +243,7 @@ impl Shell<'_> {
         &self,
         mailbox: Mailbox,
         ports: ShellPorts,
+        snapshot: Option<Snapshot>,
     ) -> Result<oneshot::Receiver<()>, ServeError> {
         let policy = self.config.policy.apply(Policy::standard(self.partners.clone()));
         let dir = &self.config.store.dir;
@@ -248,6 +254,7 @@ impl Shell<'_> {
             boot_epoch: u32::from_le_bytes(random()?),
             token_key,
             hot_max: self.config.limits.hot_requests_max,
+            ranking: RankingStart { seed: u64::from_le_bytes(random()?), snapshot },
         };
         let engine = Engine::new(engine_config, self.clock.now());
         let driver = Driver::new(engine, self.clock.clone(), ports, mailbox);

@@ -6,10 +6,9 @@ use broker_core::request::Version;
 use schemas::{RequestId, Timestamp};
 
 use super::disk::head::DiskHead;
-use super::disk::receipt::DiskReceipt;
 use super::disk::seal::{PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX};
 use super::disk::submission::DiskSubmission;
-use super::disk::{audit, basic::DiskCommand, encode, outbox};
+use super::disk::{audit, basic::DiskCommand, encode, outbox, receipt};
 use super::error::Refusal;
 use super::row::DeadLetterRow;
 use super::write::{MARK_ID_BYTES_MAX, OutboxProgress};
@@ -61,8 +60,7 @@ pub(super) fn encode_batch(batch: &Batch) -> Result<EncodedBatch, Refusal> {
                 encoded.commands.push((record.version, bytes));
             }
             Part::Receipt(receipt) => {
-                let bytes =
-                    sized("receipt", encode(&DiskReceipt::from(receipt)), RECORD_BYTES_MAX)?;
+                let bytes = sized("receipt", receipt::write(receipt), RECORD_BYTES_MAX)?;
                 encoded.receipts.push((receipt.sweep, bytes));
             }
         }

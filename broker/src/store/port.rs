@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use broker_core::batch::{SourceStream, Stored};
 use broker_core::engine::input::TimerRow;
+use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::receipt::Receipt;
 use schemas::{CustomerId, RequestId, Timestamp};
 
@@ -61,6 +62,9 @@ pub trait Reader: Send + Sync {
         after: CommitNumber,
         limit: usize,
     ) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// What was last kept of the ranking, with every partner that was ever kept.
+    fn ranking(&self) -> Result<Option<Snapshot>, StoreError>;
 
     /// Cursors and marks.
     fn meta(&self) -> Result<Meta, StoreError>;

@@ -1,6 +1,7 @@
 //! Units of durability and the store's answers to them.
 
 use broker_core::batch::{Batch, StreamPosition};
+use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::request::Version;
 use smol_str::SmolStr;
 
@@ -20,6 +21,8 @@ pub enum Write {
     DeadLetter { letter: DeadLetterRow, source: Option<StreamPosition> },
     /// What egress achieved and what was seen of the streams.
     Outbox(OutboxProgress),
+    /// What was learned about partners; replaces what was kept of them before.
+    Ranking(Box<Snapshot>),
 }
 
 /// Progress of publishing. Rows are not deleted one by one: whole days of fully published rows go
@@ -59,6 +62,8 @@ pub enum Committed {
     DeadLetter { outbox: Vec<StoredRow> },
     /// The cursor and marks are durable.
     Outbox,
+    /// The ranking is durable.
+    Ranking,
     /// This write can never be stored. Nothing of it was written; others in the group were.
     Refused(Refusal),
 }
@@ -84,6 +89,7 @@ impl Write {
             }
             Self::DeadLetter { letter, .. } => ROW + letter.body.len(),
             Self::Outbox(progress) => ROW * (1 + progress.marks.len()),
+            Self::Ranking(snapshot) => ROW * (1 + snapshot.partners.len()),
         }
     }
 }

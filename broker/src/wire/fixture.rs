@@ -95,6 +95,7 @@ pub(crate) fn receipt(verdict: Verdict, quotes: Vec<Quote>) -> Receipt {
         directory: Digest::of(b"partners"),
         verdict,
         quotes,
+        search: None,
     }
 }
 

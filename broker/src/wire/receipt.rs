@@ -5,7 +5,7 @@ use broker_core::receipt::{Receipt, Verdict};
 use schemas::event as wire;
 use schemas::event::{UnaffordableQuote, UnaffordableReason};
 
-use super::view;
+use super::{search, view};
 
 /// Quotes of the receipt are best first; with verdict `buy` the first of them won.
 pub fn receipt(receipt: &Receipt) -> wire::Receipt {
@@ -35,6 +35,7 @@ pub fn receipt(receipt: &Receipt) -> wire::Receipt {
         winner: winner.map(view::quote),
         beaten,
         unaffordable,
+        search: receipt.search.as_ref().map(search::search),
     }
 }
 

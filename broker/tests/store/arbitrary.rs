@@ -1,6 +1,8 @@
 //! Strategies for every domain value that is stored.
 
 mod message;
+mod ranking;
+mod search;
 
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ use schemas::{
 };
 
 pub(crate) use message::{audit_row, outbox_rows};
+pub(crate) use ranking::{ranked, ranking};
+use search::search;
 
 macro_rules! ids {
     ($($name:ident -> $id:ident, $pattern:literal;)*) => {
@@ -293,7 +297,11 @@ pub(crate) fn receipt() -> impl Strategy<Value = Receipt> + Clone {
     let verdicts = vec![Verdict::Buy, Verdict::TooDear, Verdict::NoStock, Verdict::NoAnswer];
     let numbers = (any::<u32>(), any::<u16>(), any::<u16>());
     let rest = (instant(), tempo(), money(), digest(), select(verdicts));
-    (numbers, rest, vec(quote(), 0..5)).prop_map(|((sweep, asked, answered), rest, quotes)| {
+    let parts = (numbers, rest, vec(quote(), 0..5), option::of(search()));
+    parts.prop_map(|((sweep, asked, answered), rest, mut quotes, search)| {
+        // One quote per partner: what it said last.
+        quotes.sort_by(|a, b| a.partner.cmp(&b.partner));
+        quotes.dedup_by(|a, b| a.partner == b.partner);
         let (decided_at, strategy, max_total, directory, verdict) = rest;
         Receipt {
             sweep,
@@ -305,6 +313,7 @@ pub(crate) fn receipt() -> impl Strategy<Value = Receipt> + Clone {
             directory,
             verdict,
             quotes,
+            search,
         }
     })
 }

@@ -8,6 +8,7 @@ use broker::store::{
 };
 use broker_core::batch::{Batch, Expect, Stored};
 use broker_core::engine::input::TimerRow;
+use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::receipt::Receipt;
 use broker_core::request::Version;
 use schemas::{RequestId, Timestamp};
@@ -34,6 +35,7 @@ enum Fault {
     ForgetsPositions,
     ForgetsSources,
     ForgetsMarks,
+    ForgetsPartners,
     AcknowledgesBeforeDurable,
     ReadsThePast,
 }
@@ -58,6 +60,7 @@ const BREAKS: &[(&str, Fault)] = &[
     ("positions_of_source_streams_only_grow", Fault::ForgetsPositions),
     ("a_dead_letter_is_written_once_per_source", Fault::ForgetsSources),
     ("stream_marks_are_kept_until_replaced", Fault::ForgetsMarks),
+    ("the_last_ranking_is_kept_with_every_partner", Fault::ForgetsPartners),
     ("what_was_acknowledged_survives_a_crash", Fault::AcknowledgesBeforeDurable),
     ("a_reader_sees_what_was_acknowledged", Fault::ReadsThePast),
 ];
@@ -98,6 +101,7 @@ impl Broken {
             (Fault::ForgetsPositions, Write::Request(batch)) => batch.source = None,
             (Fault::ForgetsSources, Write::DeadLetter { source, .. }) => *source = None,
             (Fault::ForgetsTheCursor, Write::Outbox(progress)) => progress.sent = None,
+            (Fault::ForgetsPartners, Write::Ranking(snapshot)) => snapshot.partners.clear(),
             (Fault::ForgetsMarks, Write::Outbox(progress)) => progress.marks.clear(),
             _ => {}
         }
@@ -118,7 +122,7 @@ impl Broken {
                     Expect::Absent => None,
                     Expect::Version(version) => Some(version),
                 },
-                Write::DeadLetter { .. } | Write::Outbox(_) => found,
+                Write::DeadLetter { .. } | Write::Outbox(_) | Write::Ranking(_) => found,
             };
             if expected == found {
                 answers.extend(self.inner.commit(vec![write]).unwrap());
@@ -234,6 +238,10 @@ impl Reader for BrokenReader {
             record.hash = ChainHash([9; 32]);
         }
         Ok(records)
+    }
+
+    fn ranking(&self) -> Result<Option<Snapshot>, StoreError> {
+        self.inner.ranking()
     }
 
     fn meta(&self) -> Result<Meta, StoreError> {

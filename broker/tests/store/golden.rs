@@ -13,12 +13,13 @@ use broker::store::disk::basic::DiskCommand;
 use broker::store::disk::head::DiskHead;
 use broker::store::disk::meta::{DiskIdentity, DiskMark, DiskTail, Tail};
 use broker::store::disk::outbox::{self, DiskOutbox, effects_record, letter_record};
-use broker::store::disk::receipt::DiskReceipt;
+use broker::store::disk::ranking::{DiskRanked, DiskRanking};
+use broker::store::disk::receipt;
 use broker::store::disk::seal::{open, seal};
 use broker::store::disk::submission::DiskSubmission;
 use broker::store::{ChainHash, CommitNumber, OutboxSeq, Outgoing};
 use broker_core::batch::{AuditRow, CommandRecord, OutboxRow};
-use broker_core::receipt::Receipt;
+use broker_core::engine::ranking::snapshot::{PartnerRecord, Snapshot};
 use broker_core::request::{PurchaseRequest, Submission};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -148,7 +149,34 @@ const RECEIPT_VARIANTS: &[&str] = &[
     "currency: None",
     "currency: Some",
     "quotes: []",
+    "came: Offer",
+    "came: NoStock",
+    "came: Unusable",
+    "came: Refused",
+    "came: TimedOut",
+    "came: Down",
+    "came: Canceled",
+    "came: NotSent",
+    "came: Shadow",
+    "why: Everybody",
+    "why: BestRanked",
+    "why: NothingAffordable",
+    "why: Slow",
+    "why: BetterLikely",
+    "ended: AllEnded",
+    "ended: FirstFit",
+    "ended: ClearlyBelow",
+    "ended: GraceOver",
+    "ended: NotWorthAsking",
+    "ended: HardStop",
+    "why: DoesNotServe",
+    "why: Banned",
+    "why: NotNeeded",
+    "Named(",
 ];
+
+const RANKED_VARIANTS: &[&str] =
+    &["First", "Second", "Third", "Shadow", "Pin", "Ban", "steering: None"];
 
 const SUBMISSION_VARIANTS: &[&str] = &[
     "address: None",
@@ -257,12 +285,37 @@ fn submissions_are_frozen() {
 
 #[test]
 fn receipts_are_frozen() {
-    let meaning = |payload: &[u8]| format!("{:?}", read::<DiskReceipt<'_>>(payload));
-    let write = |receipt: &Receipt| bytes(&DiskReceipt::from(receipt));
-    let samples = |wanted: &[&str]| covering(&arbitrary::receipt(), wanted, write, meaning);
+    let meaning = |payload: &[u8]| match receipt::split(payload).unwrap() {
+        (receipt, None) => format!("{receipt:?}"),
+        (receipt, Some(search)) => format!("{receipt:?} {search:?}"),
+    };
+    let samples =
+        |wanted: &[&str]| covering(&arbitrary::receipt(), wanted, receipt::write, meaning);
     golden("receipt", RECEIPT_VARIANTS, samples, |payload| {
-        let receipt = Receipt::try_from(read::<DiskReceipt<'_>>(payload)).unwrap();
-        (meaning(payload), bytes(&DiskReceipt::from(&receipt)))
+        (meaning(payload), receipt::write(&receipt::read(payload).unwrap()))
+    });
+}
+
+#[test]
+fn rankings_are_frozen() {
+    let meaning = |payload: &[u8]| format!("{:?}", read::<DiskRanking>(payload));
+    let write = |snapshot: &Snapshot| bytes(&DiskRanking::from(snapshot));
+    let samples = |wanted: &[&str]| covering(&arbitrary::ranking(), wanted, write, meaning);
+    golden("ranking", &["number", "counts: []"], samples, |payload| {
+        let snapshot = read::<DiskRanking>(payload).into_domain(Vec::new()).unwrap();
+        (meaning(payload), bytes(&DiskRanking::from(&snapshot)))
+    });
+}
+
+#[test]
+fn ranked_partners_are_frozen() {
+    let meaning = |payload: &[u8]| format!("{:?}", read::<DiskRanked<'_>>(payload));
+    let write = |record: &PartnerRecord| bytes(&DiskRanked::from(record));
+    let samples = |wanted: &[&str]| covering(&arbitrary::ranked(), wanted, write, meaning);
+    golden("ranked", RANKED_VARIANTS, samples, |payload| {
+        let id = samples::quote(1).partner;
+        let record = read::<DiskRanked<'_>>(payload).into_domain(id).unwrap();
+        (meaning(payload), bytes(&DiskRanked::from(&record)))
     });
 }
 

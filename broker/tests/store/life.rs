@@ -5,6 +5,7 @@ use broker_core::batch::{Batch, OutboxRow, SourceStream, StreamPosition};
 use broker_core::effect::{Effect, PartnerCommand, PaymentCommand};
 use broker_core::engine::input::{Input, Origin, QuoteAnswer, QuoteOutcome};
 use broker_core::engine::output::Output;
+use broker_core::engine::ranking::RankingStart;
 use broker_core::engine::{Engine, EngineConfig};
 use broker_core::event::{PartnerAnswer, PartnerOutcome, PaymentAnswer, PaymentOutcome};
 use broker_core::partner::{PartnerProfile, Partners};
@@ -31,8 +32,13 @@ pub(crate) fn policy(partners: u16) -> Policy {
 /// Every batch of one request that ends ordered and captured, in order. `n` chooses the id.
 pub(crate) fn ordered(n: u64, policy: &Policy) -> Vec<Batch> {
     let now = Timestamp::from_unix_ms(NOON_MS + n);
-    let config =
-        EngineConfig { policy: policy.clone(), boot_epoch: 1, token_key: [7; 32], hot_max: 10 };
+    let config = EngineConfig {
+        policy: policy.clone(),
+        boot_epoch: 1,
+        token_key: [7; 32],
+        hot_max: 10,
+        ranking: RankingStart::default(),
+    };
     let mut life = Life { engine: Engine::new(config, now), now, batches: Vec::new(), messages: n };
     life.run(n);
     life.batches
@@ -92,7 +98,7 @@ impl Life {
             Output::ScanTimers { until } => {
                 self.engine.handle(Input::Timers { until, timers: Vec::new() }, self.now);
             }
-            Output::Done { .. } | Output::Observe(_) => {}
+            Output::SaveRanking(_) | Output::Done { .. } | Output::Observe(_) => {}
         }
     }
 

@@ -7,12 +7,12 @@ use broker::store::disk::audit::{read_record, record, request_body};
 use broker::store::disk::basic::DiskCommand;
 use broker::store::disk::head::DiskHead;
 use broker::store::disk::outbox::{self, effects_record};
-use broker::store::disk::receipt::DiskReceipt;
+use broker::store::disk::ranking::{DiskRanked, DiskRanking};
+use broker::store::disk::receipt;
 use broker::store::disk::submission::DiskSubmission;
 use broker::store::disk::{DiskError, seal};
 use broker::store::{AuditBody, ChainHash, CommitNumber, Outgoing};
 use broker_core::batch::CommandRecord;
-use broker_core::receipt::Receipt;
 use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -51,8 +51,18 @@ proptest! {
 
     #[test]
     fn receipts_come_back(receipt in arbitrary::receipt()) {
-        let stored = bytes(&DiskReceipt::from(&receipt));
-        prop_assert_eq!(Receipt::try_from(read::<DiskReceipt<'_>>(&stored)), Ok(receipt));
+        prop_assert_eq!(receipt::read(&receipt::write(&receipt)), Ok(receipt));
+    }
+
+    #[test]
+    fn rankings_come_back(snapshot in arbitrary::ranking()) {
+        let partners = snapshot.partners.iter().map(|record| {
+            let stored = bytes(&DiskRanked::from(record));
+            read::<DiskRanked<'_>>(&stored).into_domain(record.id.clone()).unwrap()
+        });
+        let stored = bytes(&DiskRanking::from(&snapshot));
+        let found = read::<DiskRanking>(&stored).into_domain(partners.collect());
+        prop_assert_eq!(found, Ok(snapshot));
     }
 
     #[test]
@@ -94,7 +104,7 @@ proptest! {
         let _read = seal::open(b"key", &bytes);
         let head = postcard::from_bytes::<DiskHead<'_>>(&bytes);
         let _read = head.map(|head| head.into_domain(Arc::clone(&request.submission)));
-        let receipt = postcard::from_bytes::<DiskReceipt<'_>>(&bytes);
-        let _read = receipt.map(Receipt::try_from);
+        let _read = receipt::read(&bytes);
+        let _read = postcard::from_bytes::<DiskRanking>(&bytes).map(|r| r.into_domain(Vec::new()));
     }
 }

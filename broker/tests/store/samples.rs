@@ -8,8 +8,15 @@ use broker_core::batch::{
     StreamPosition,
 };
 use broker_core::effect::{Effect, EventKind, PartnerCommand};
+use broker_core::engine::ranking::Standing;
+use broker_core::engine::ranking::prices::Prices;
+use broker_core::engine::ranking::rate::Rate;
+use broker_core::engine::ranking::snapshot::{PartnerRecord, Snapshot, SnapshotNumber};
 use broker_core::event::Event;
 use broker_core::quote::{Cost, Quote};
+use broker_core::receipt::search::{
+    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped,
+};
 use broker_core::receipt::{Receipt, Verdict};
 use broker_core::request::{PurchaseRequest, Status, Submission, Terms, Version};
 use broker_core::timer::{TimerKind, Timers};
@@ -18,8 +25,8 @@ use schemas::id::{CommandId, PaymentToken, QuoteId};
 use schemas::purchase::{Mode, Strategy};
 use schemas::text::Text;
 use schemas::{
-    Condition, Currency, CustomerId, Destination, Digest, Isbn13, Money, PartnerId, RequestId,
-    Timestamp,
+    Condition, Currency, CustomerId, Destination, Digest, DurationMs, Isbn13, Money, PartnerId,
+    RequestId, Timestamp,
 };
 
 /// 2026-11-20T12:00:00Z.
@@ -118,7 +125,21 @@ pub(crate) fn receipt(sweep: u32, quotes: u64) -> Receipt {
         directory: Digest::of(b"directory"),
         verdict: Verdict::Buy,
         quotes: (0..quotes).map(quote).collect(),
+        search: Some(search(quotes)),
     }
+}
+
+/// Every quote of [`receipt`] was asked for at once.
+fn search(quotes: u64) -> Search {
+    let asked = |n| Asked { partner: quote(n).partner, came: Came::Offer, took: DurationMs(90) };
+    let first = Round {
+        after: DurationMs(0),
+        why: Opening::BestRanked,
+        asked: (0..quotes).map(asked).collect(),
+    };
+    let idle = PartnerId::parse("idle").unwrap();
+    let skipped = Skipped { why: SkipReason::NotNeeded, count: 1, named: vec![idle] };
+    Search { ranking: 1, ended: Ending::GraceOver, rounds: vec![first], skipped: vec![skipped] }
 }
 
 pub(crate) fn command(name: &str, version: u64) -> CommandRecord {
@@ -200,4 +221,33 @@ pub(crate) fn write(batch: Batch) -> Write {
 
 pub(crate) fn letter(body: &[u8]) -> DeadLetterRow {
     DeadLetterRow { stream: "PURCHASE_CREATES".into(), at: at(7), body: body.to_vec().into() }
+}
+
+/// What was learned about these partners, different in every snapshot.
+pub(crate) fn ranking(number: u64, partners: &[&str]) -> Snapshot {
+    let rate = |hits| Rate { hits, misses: 3 << 16, at: at(number) };
+    let record = |name: &&str| {
+        let mut prices = Prices::default();
+        (0..number).for_each(|n| prices.observe(900 + n, 1000));
+        PartnerRecord {
+            id: PartnerId::parse(name).unwrap(),
+            in_time: rate(number << 16),
+            in_stock: rate(5 << 16),
+            near: rate(1 << 16),
+            prices,
+            standing: Standing::Second,
+            streak: -1,
+            answers: 40 + number,
+            wins: 7,
+            steering: None,
+        }
+    };
+    Snapshot {
+        number: SnapshotNumber(number),
+        taken_at: at(number),
+        reviewed_at: at(0),
+        stream: 99 * number,
+        pool: Prices::default(),
+        partners: partners.iter().map(record).collect(),
+    }
 }

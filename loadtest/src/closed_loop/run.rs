@@ -14,6 +14,7 @@ use broker::store::{
 use broker_core::Policy;
 use broker_core::engine::input::{CommitToken, Input, Origin};
 use broker_core::engine::output::{Fact, Output};
+use broker_core::engine::ranking::RankingStart;
 use broker_core::engine::{Engine, EngineConfig};
 use broker_core::partner::Partners;
 use broker_core::row::Row;
@@ -126,6 +127,7 @@ impl World {
             boot_epoch: 1,
             token_key: [1; 32],
             hot_max: 1_000_000,
+            ranking: RankingStart::default(),
         };
         let engine = Engine::new(config, clock.now());
         let waiting = VecDeque::new();
@@ -243,7 +245,8 @@ impl World {
                     self.create()?;
                 }
             }
-            Output::Done { .. } | Output::Observe(_) => {}
+            // It is only kept for the next start.
+            Output::SaveRanking(_) | Output::Done { .. } | Output::Observe(_) => {}
         }
         Ok(())
     }

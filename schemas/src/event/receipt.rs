@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Search;
 use crate::purchase::{QuoteView, Strategy};
 use crate::{Currency, Money, PartnerId, Timestamp};
 
@@ -16,7 +17,7 @@ pub struct Receipt {
     /// Limit in force when it was decided.
     pub max_total: Money,
     pub verdict: Verdict,
-    /// Partners that were eligible.
+    /// Partners that were eligible; `search` tells which of them it was worth asking.
     pub asked: u16,
     /// Partners that answered with an offer or with "no stock"; silence is not an answer.
     pub answered: u16,
@@ -33,6 +34,9 @@ pub struct Receipt {
     pub beaten: Vec<QuoteView>,
     /// Quotes that could not be bought under the limit, best first.
     pub unaffordable: Vec<UnaffordableQuote>,
+    /// Whom the sweep asked and whom not; absent when an offer at hand was bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
 }
 
 /// What a sweep ended in.

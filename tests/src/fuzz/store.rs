@@ -9,13 +9,12 @@ use broker::store::disk::basic::DiskCommand;
 use broker::store::disk::head::DiskHead;
 use broker::store::disk::meta::{DiskIdentity, DiskMark, DiskTail, Tail};
 use broker::store::disk::quote::DiskQuote;
-use broker::store::disk::receipt::DiskReceipt;
+use broker::store::disk::receipt;
 use broker::store::disk::submission::DiskSubmission;
 use broker::store::disk::{DiskError, audit, decode, encode, outbox, seal};
 use broker::store::{ChainHash, CommitNumber, Outgoing};
 use broker_core::batch::{AuditRow, CommandRecord};
 use broker_core::quote::Quote;
-use broker_core::receipt::Receipt;
 use broker_core::request::{PurchaseRequest, Submission, Terms};
 use schemas::destination::Country;
 use schemas::id::PaymentToken;
@@ -116,11 +115,9 @@ pub(super) fn submission_comes_back(submission: &Submission) {
 }
 
 fn receipt(payload: &[u8]) -> Option<()> {
-    let disk = decode::<DiskReceipt<'_>>("receipt", payload).ok()?;
-    let receipt = Receipt::try_from(disk).ok()?;
+    let receipt = receipt::read(payload).ok()?;
     assert!(receipt.coverage_permille() <= 1000 || receipt.answered > receipt.asked);
-    let written = encode(&DiskReceipt::from(&receipt));
-    same(decode::<DiskReceipt<'_>>("receipt", &written).and_then(Receipt::try_from), &receipt);
+    same(receipt::read(&receipt::write(&receipt)), &receipt);
     Some(())
 }
 

@@ -70,7 +70,15 @@ impl Coverage {
                 "stray_answer"
             }
             Fact::SweepStarted { .. } => "sweep_started",
-            Fact::SweepClosed { .. } => "sweep_closed",
+            Fact::RoundOpened { why, .. } => {
+                return self.add(Group::Round, *why as usize, 1);
+            }
+            Fact::SweepClosed { why, .. } => {
+                self.add(Group::Ending, *why as usize, 1);
+                "sweep_closed"
+            }
+            Fact::Hedged { .. } => "hedged",
+            Fact::Demoted { .. } => "demoted",
             Fact::Quote { outcome, .. } => groups::call_label(*outcome),
             Fact::LateQuote => "late_quote",
             Fact::DuplicateQuote => "duplicate_quote",

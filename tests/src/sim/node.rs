@@ -22,6 +22,7 @@ use broker::wire::WireContext;
 use broker_core::engine::EngineConfig;
 use broker_core::engine::input::{Input, Origin};
 use broker_core::engine::output::{Answer, Output};
+use broker_core::engine::ranking::RankingStart;
 use broker_core::{Engine, Policy};
 use schemas::catalog::Catalog;
 use schemas::{DurationMs, ProviderId, RequestId, Timestamp};
@@ -97,11 +98,13 @@ impl Node {
         let clock = Clock::new(hands.clone());
         let meta: Meta = scene.reader.meta().expect("the twin can always be read");
         clock.not_before(meta.last_at);
+        let snapshot = scene.reader.ranking().expect("the twin can always be read");
         let config = EngineConfig {
             policy: setup.policy.clone(),
             boot_epoch: id.0,
             token_key: TOKEN_KEY,
             hot_max: HOT_MAX,
+            ranking: RankingStart { seed: scene.luck.options.parties_seed, snapshot },
         };
         let partners = setup.policy.partners.clone();
         let positions = Positions::default();
@@ -208,6 +211,7 @@ impl Node {
                 }
             }
             Output::Done { origin, answer } => self.done(origin, answer, scene),
+            Output::SaveRanking(snapshot) => self.keep_ranking(snapshot, scene),
             Output::Observe(_) => {}
         }
         Ok(())

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use schemas::id::CallId;
+
 use super::output::{Output, Question};
 use crate::partner::PartnerIndex;
 
@@ -20,7 +22,14 @@ struct Load {
     in_flight: u32,
     /// Call counters that wait for a free place, oldest first. Stale ones are skipped.
     waiting: VecDeque<u64>,
+    /// Thousandths of a second copy that its questions have earned.
+    hedge_credit: u32,
 }
+
+/// A second copy costs so much.
+const HEDGE_PRICE: u32 = 1000;
+/// Second copies that may be saved up.
+const HEDGES_SAVED_MAX: u32 = 10;
 
 impl Asking {
     pub(super) fn new(partners: usize) -> Self {
@@ -60,6 +69,33 @@ impl Asking {
 
     pub(super) fn push(&mut self, partner: PartnerIndex, question: Question) {
         self.ready.entry(partner).or_default().push(question);
+    }
+
+    /// Questions that have not left are taken back.
+    pub(super) fn take_back(&mut self, partner: PartnerIndex, call: CallId) {
+        let Some(questions) = self.ready.get_mut(&partner) else { return };
+        questions.retain(|question| question.call != call);
+        if questions.is_empty() {
+            self.ready.remove(&partner);
+        }
+    }
+
+    /// A question earns its partner a share of a second copy.
+    pub(super) fn earn_hedge(&mut self, partner: PartnerIndex, permille: u16) {
+        let load = self.load(partner);
+        let most = HEDGE_PRICE * HEDGES_SAVED_MAX;
+        load.hedge_credit = (load.hedge_credit + u32::from(permille)).min(most);
+    }
+
+    /// Whether a second copy may be sent: there is budget, and the partner is not half full.
+    pub(super) fn spend_hedge(&mut self, partner: PartnerIndex, cap: u32) -> bool {
+        let load = self.load(partner);
+        let free = load.in_flight.saturating_mul(2) <= cap;
+        if !free || load.hedge_credit < HEDGE_PRICE {
+            return false;
+        }
+        load.hedge_credit -= HEDGE_PRICE;
+        true
     }
 
     pub(super) fn next_message(&mut self) -> Option<Output> {

@@ -7,8 +7,9 @@ use super::decide::Change;
 use super::hot::{InFlight, Presence, Task, Work};
 use super::input::CommitToken;
 use super::output::{Answer, Fact, Output};
+use super::ranking::Demotion;
 use crate::batch::{AuditRow, Batch, Expect, IndexOp, OutboxRow};
-use crate::request::PurchaseRequest;
+use crate::request::{Incident, PurchaseRequest};
 
 impl Engine {
     pub(super) fn commit(&mut self, request: RequestId, work: Work, change: Change) {
@@ -77,6 +78,9 @@ impl Engine {
         let Some((request, done)) = self.take_in_flight(token) else { return };
         self.timers.apply(request, &done.timers);
         let hot = self.hot.get_mut(&request).expect("a committing request is hot");
+        let above_cap = |record: &PurchaseRequest| record.incident == Some(Incident::PriceAboveCap);
+        let lied = above_cap(&done.next) && !hot.request().is_some_and(above_cap);
+        let liar = done.next.checkout.as_ref().filter(|_| lied).map(|c| c.quote.partner.clone());
         let terms_changed = hot.request().is_some_and(|record| record.terms != done.next.terms);
         hot.commands.extend(done.command);
         if terms_changed && let Some(sweep) = hot.sweep.as_mut() {
@@ -85,6 +89,9 @@ impl Engine {
         hot.presence = Presence::Present(done.next);
         if terms_changed {
             self.register_wake(request);
+        }
+        if let Some(partner) = liar.and_then(|id| self.config.policy.partners.index_of(&id)) {
+            self.demote(partner, Demotion::Integrity);
         }
         self.outputs.push_back(Output::Observe(done.fact));
         if let Some(origin) = done.work.origin {

@@ -5,33 +5,44 @@ use schemas::RequestId;
 use super::Engine;
 use super::hot::{Presence, Task};
 use super::output::{Fact, Output};
+use super::planner::Next;
 use crate::effect::AcceptToken;
 use crate::event::{Conclusion, Event, Finding};
 use crate::quote::Quote;
+use crate::receipt::search::Ending;
 use crate::receipt::{Receipt, Verdict};
 use crate::request::{PurchaseRequest, Status};
 
 impl Engine {
-    /// Ends the sweep when the strategy has seen enough and nothing else is being decided. After
-    /// a commit this runs again, under the terms of that commit.
-    pub(super) fn conclude_if_over(&mut self, request: RequestId) {
-        let Some(hot) = self.hot.get_mut(&request) else { return };
+    /// Asks more partners, or ends the sweep when the strategy has seen enough and nothing else is
+    /// being decided. After a commit this runs again, under the terms of that commit.
+    pub(super) fn go_on(&mut self, request: RequestId) {
+        let Some(hot) = self.hot.get(&request) else { return };
         if hot.committing.is_some() || !hot.queue.is_empty() {
             return;
         }
         let (Some(sweep), Presence::Present(record)) = (&hot.sweep, &hot.presence) else {
             return;
         };
-        if !sweep.is_over(&record.terms, self.now, &self.config.policy) {
-            return;
-        }
-        let (event, receipt) = self.conclude(request);
+        let policy = &self.config.policy;
+        let why = match sweep.next(&record.terms, self.now, policy) {
+            Next::Wait => return,
+            Next::Ask(why) => {
+                let calls = sweep.round(why, policy);
+                self.open_round(request, why, &calls);
+                // Nobody in that round may be worth waiting for.
+                return self.go_on(request);
+            }
+            Next::End(why) => why,
+        };
+        self.learn_from(request);
+        let (event, receipt) = self.conclude(request, why);
         self.drop_sweep(request);
         let task = Task::Sweep { event, receipt: Some(Box::new(receipt)) };
         self.enqueue(request, None, None, task);
     }
 
-    fn conclude(&mut self, request: RequestId) -> (Event, Receipt) {
+    fn conclude(&mut self, request: RequestId, why: Ending) -> (Event, Receipt) {
         let hot = self.hot.get_mut(&request).expect("a concluding sweep is hot");
         let Presence::Present(record) = &hot.presence else {
             unreachable!("a sweep runs only for a present request")
@@ -76,12 +87,15 @@ impl Engine {
             directory: policy.partners.version(),
             verdict,
             quotes,
+            search: Some(sweep.account(why, &policy.partners, self.now)),
         };
         let fact = Fact::SweepClosed {
             request,
             took_ms: self.now.since(sweep.started).as_ms(),
             answered,
             asked,
+            called: sweep.called(),
+            why,
         };
         let conclusion = Conclusion { sweep: sweep.number, finding };
         self.outputs.push_back(Output::Observe(fact));
@@ -108,6 +122,7 @@ impl Engine {
             directory: self.config.policy.partners.version(),
             verdict: Verdict::Buy,
             quotes: vec![checkout.quote.clone()],
+            search: None,
         })
     }
 }

@@ -41,7 +41,7 @@ impl Engine {
             self.work(request, work);
         }
         self.align_sweep(request);
-        self.conclude_if_over(request);
+        self.go_on(request);
         self.forget_if_idle(request);
     }
 

@@ -3,6 +3,8 @@
 use schemas::id::CallId;
 use schemas::{CustomerId, Digest, PartnerId, RequestId, Timestamp};
 
+use super::ranking::Steering;
+use super::ranking::snapshot::SnapshotNumber;
 use crate::batch::{Stored, StreamPosition};
 use crate::event::{Event, LapsedOperation, PartnerAnswer, PaymentAnswer};
 use crate::quote::Quote;
@@ -66,6 +68,14 @@ pub enum Input {
         partner: PartnerId,
         calls: Vec<CallId>,
     },
+    /// An operator pins or bans a partner, or takes that back.
+    Steer {
+        origin: Origin,
+        partner: PartnerId,
+        steering: Option<Steering>,
+    },
+    /// A snapshot of the ranking is durable.
+    RankingKept(SnapshotNumber),
     Lapsed {
         request: RequestId,
         attempt: u8,

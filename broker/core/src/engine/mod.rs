@@ -17,8 +17,10 @@ mod decide;
 mod hot;
 pub mod input;
 mod late;
+mod learning;
 pub mod output;
 pub mod planner;
+pub mod ranking;
 mod sweep;
 mod sweeping;
 mod timers;
@@ -35,6 +37,8 @@ use hot::{Hot, Presence, Task, Work};
 use input::{CommitToken, Input, Origin};
 use late::LateCalls;
 use output::{Answer, Fact, Output};
+use ranking::snapshot::SnapshotNumber;
+use ranking::{Ranking, RankingStart};
 use timers::DurableTimers;
 pub use timers::WakeReason;
 
@@ -52,6 +56,8 @@ pub struct EngineConfig {
     pub token_key: [u8; 32],
     /// Requests held in memory; creates beyond it are refused as `overloaded`.
     pub hot_max: usize,
+    /// What was learned about partners before.
+    pub ranking: RankingStart,
 }
 
 /// The machine.
@@ -67,6 +73,9 @@ pub struct Engine {
     timers: DurableTimers,
     asking: Asking,
     late: LateCalls,
+    ranking: Ranking,
+    /// Operators' words that wait for the snapshot that keeps them, oldest first.
+    steered: Vec<(SnapshotNumber, Origin)>,
     commits: BTreeMap<CommitToken, RequestId>,
     next_call: u64,
     next_commit: u64,
@@ -77,8 +86,10 @@ pub struct Engine {
 }
 
 impl Engine {
-    pub fn new(config: EngineConfig, now: Timestamp) -> Self {
+    pub fn new(mut config: EngineConfig, now: Timestamp) -> Self {
         let partners = config.policy.partners.len();
+        let start = std::mem::take(&mut config.ranking);
+        let ranking = Ranking::new(start, &config.policy.partners, now);
         Self {
             config,
             hot: HashMap::new(),
@@ -87,6 +98,8 @@ impl Engine {
             timers: DurableTimers::default(),
             asking: Asking::new(partners),
             late: LateCalls::default(),
+            ranking,
+            steered: Vec::new(),
             commits: BTreeMap::new(),
             next_call: 0,
             next_commit: 0,
@@ -129,6 +142,10 @@ impl Engine {
         &self.config.policy
     }
 
+    pub fn ranking(&self) -> &Ranking {
+        &self.ranking
+    }
+
     fn take(&mut self, input: Input) {
         match input {
             Input::Tick => {}
@@ -153,6 +170,8 @@ impl Engine {
             Input::Payment { origin, source, request, answer } => {
                 self.enqueue(request, Some(origin), source, Task::Answer(Event::Payment(answer)));
             }
+            Input::Steer { origin, partner, steering } => self.steer(origin, &partner, steering),
+            Input::RankingKept(number) => self.ranking_kept(number),
             Input::Lapsed { request, attempt, operation } => {
                 let event = Event::Lapsed { attempt, operation };
                 self.enqueue(request, None, None, Task::Answer(event));

@@ -5,8 +5,11 @@ use schemas::purchase::PurchaseStatus;
 use schemas::{Condition, Currency, Destination, Isbn13, RejectReason, RequestId, Timestamp};
 
 use super::input::{CommitToken, Origin};
+use super::ranking::Demotion;
+use super::ranking::snapshot::Snapshot;
 use crate::batch::Batch;
 use crate::partner::PartnerIndex;
+use crate::receipt::search::{Ending, Opening};
 use crate::request::PurchaseRequest;
 use crate::row::Row;
 
@@ -22,6 +25,9 @@ pub enum Output {
     Done { origin: Origin, answer: Answer },
     /// Answer with [`super::input::Input::Timers`]: all timers due up to `until`.
     ScanTimers { until: Timestamp },
+    /// Keep the ranking and answer with [`super::input::Input::RankingKept`]; the last one kept is what the next start begins with. Losing one costs
+    /// what was learned since the one before.
+    SaveRanking(Box<Snapshot>),
     /// A fact for metrics and logs.
     Observe(Fact),
 }
@@ -68,11 +74,29 @@ pub enum Fact {
         request: RequestId,
         asked: usize,
     },
+    /// More partners are asked, or the first ones.
+    RoundOpened {
+        why: Opening,
+        asked: usize,
+    },
     SweepClosed {
         request: RequestId,
         took_ms: u64,
         answered: usize,
+        /// Eligible partners.
         asked: usize,
+        /// Partners that were asked.
+        called: usize,
+        why: Ending,
+    },
+    /// A second copy of a question was sent because the answer is later than usual.
+    Hedged {
+        partner: PartnerIndex,
+    },
+    /// A partner lost its tier at once.
+    Demoted {
+        partner: PartnerIndex,
+        why: Demotion,
     },
     Quote {
         partner: PartnerIndex,

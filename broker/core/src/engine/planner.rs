@@ -1,21 +1,47 @@
-//! The sweep planner: which partners a sweep asks, and how long it may take.
+//! The sweep planner: which partners a sweep asks, in which rounds, and when it has seen enough.
 //!
-//! Today it asks every eligible partner at once. Tiers, caching and ranking take its place
-//! behind the same plan.
+//! A question costs the partner, the broker and the customer's patience, so not everybody is asked:
+//!
+//! - `cheapest` asks everybody at once and waits for everybody: the minimum is exact.
+//! - `fast` asks as few as make an offer likely, the quickest first, and takes the first that fits.
+//! - `balanced` asks the best ranked. When nothing affordable comes, more are asked, and in the end
+//!   all of them. When something affordable came, more are asked only while one of them is likely
+//!   enough to beat it to be worth the question (Weitzman's reservation values).
+//!
+//! "Nobody has it" and "too dear everywhere" are only said after everybody was asked. With no more
+//! partners than one round holds, all of that is asking everybody at once.
+
+mod account;
+mod order;
+mod stop;
 
 use schemas::directory::Transport;
+use schemas::purchase::Strategy;
 use schemas::{DurationMs, Timestamp};
 
-use crate::partner::PartnerIndex;
+use super::ranking::{Ranking, Standing};
+use crate::partner::{PartnerIndex, PartnerProfile};
 use crate::policy::Policy;
+use crate::receipt::search::{Opening, SkipReason, Skipped};
 use crate::request::PurchaseRequest;
+pub(super) use stop::Next;
 
 /// One sweep before it starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    /// Everybody who may be asked, best first.
     pub calls: Vec<PlannedCall>,
+    /// So many of them are asked at once.
+    pub first: usize,
+    pub opening: Opening,
+    /// Partners that are not asked whatever happens.
+    pub skipped: Vec<Skipped>,
     /// The sweep ends here at the latest.
     pub hard_stop: Timestamp,
+    /// After so long without anything affordable more are asked.
+    pub second_after: DurationMs,
+    /// So long a round that was opened for a better price is waited for.
+    pub patience: DurationMs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,34 +52,93 @@ pub struct PlannedCall {
     pub transport: Transport,
     /// Whether its answer is waited for and counts towards coverage.
     pub counts: bool,
+    /// With a price below this share of the median, thousandths, it is not worth asking any more.
+    pub worth_above: Option<u64>,
+    /// It is asked to get to know it, never bought from.
+    pub shadow: bool,
 }
 
 /// Plans a sweep, or says that there is no time left for one.
-pub fn plan(request: &PurchaseRequest, now: Timestamp, policy: &Policy) -> Option<Plan> {
+pub(super) fn plan(
+    request: &PurchaseRequest,
+    now: Timestamp,
+    policy: &Policy,
+    ranking: &mut Ranking,
+) -> Option<Plan> {
     let latest = request.terms.expires_at.saturating_sub(policy.placement_budget);
     let hard_stop = now.saturating_add(policy.sweep_hard_stop).min(latest);
     if hard_stop <= now {
         return None;
     }
-    let currency = request.terms.max_total.currency();
-    let country = request.submission.destination.country;
-    let mut calls: Vec<PlannedCall> = policy
-        .partners
-        .iter()
-        .filter(|(_, profile)| profile.serves(currency, country))
-        .map(|(partner, profile)| PlannedCall {
-            partner,
-            response: profile.response,
-            transport: profile.transport,
-            counts: match profile.transport {
-                Transport::Live => true,
-                Transport::Queued => now.saturating_add(profile.response) <= hard_stop,
-            },
-        })
-        .collect();
+    let mut skipped = Vec::new();
+    let mut calls = candidates(request, now, hard_stop, policy, ranking, &mut skipped);
+    // Where only newly come stores are left, there is nobody to compare them with.
+    if calls.iter().all(|call| call.shadow) {
+        for call in &mut calls {
+            let profile = policy.partners.at(call.partner);
+            call.shadow = false;
+            call.counts = answers_in_time(profile, now, hard_stop);
+        }
+    }
     // Where only slow call-back stores are left, theirs are the answers to wait for.
     if calls.iter().all(|call| !call.counts) {
-        calls.iter_mut().for_each(|call| call.counts = true);
+        calls.iter_mut().for_each(|call| call.counts = !call.shadow);
     }
-    Some(Plan { calls, hard_stop })
+    let strategy = request.terms.strategy;
+    let first = order::arrange(&mut calls, strategy, now, policy, ranking);
+    let opening = if first == calls.len() { Opening::Everybody } else { Opening::BestRanked };
+    if strategy == Strategy::Balanced {
+        for call in &mut calls {
+            call.worth_above = ranking.reservation(call.partner, policy);
+        }
+    }
+    let usual = |permille| order::usual_time(&calls[..first], permille, policy, ranking);
+    let second_after = usual(750)
+        .unwrap_or_default()
+        .clamp(policy.second_tier_after, policy.third_tier_after.max(policy.second_tier_after));
+    let patience = usual(900)
+        .unwrap_or_default()
+        .clamp(policy.grace, policy.second_tier_after.max(policy.grace));
+    Some(Plan { calls, first, opening, skipped, hard_stop, second_after, patience })
+}
+
+/// Everybody in question, in the order of the directory.
+fn candidates(
+    request: &PurchaseRequest,
+    now: Timestamp,
+    hard_stop: Timestamp,
+    policy: &Policy,
+    ranking: &Ranking,
+    skipped: &mut Vec<Skipped>,
+) -> Vec<PlannedCall> {
+    let currency = request.terms.max_total.currency();
+    let country = request.submission.destination.country;
+    let mut calls = Vec::with_capacity(policy.partners.len());
+    for (partner, profile) in policy.partners.iter() {
+        if !profile.serves(currency, country) {
+            Skipped::note(skipped, SkipReason::DoesNotServe, &profile.id);
+        } else if ranking.is_banned(partner, now) {
+            Skipped::note(skipped, SkipReason::Banned, &profile.id);
+        } else {
+            let shadow =
+                ranking.standing(partner) == Standing::Shadow && !ranking.is_pinned(partner, now);
+            let counts = !shadow && answers_in_time(profile, now, hard_stop);
+            calls.push(PlannedCall {
+                partner,
+                response: profile.response,
+                transport: profile.transport,
+                counts,
+                worth_above: None,
+                shadow,
+            });
+        }
+    }
+    calls
+}
+
+fn answers_in_time(profile: &PartnerProfile, now: Timestamp, hard_stop: Timestamp) -> bool {
+    match profile.transport {
+        Transport::Live => true,
+        Transport::Queued => now.saturating_add(profile.response) <= hard_stop,
+    }
 }

@@ -1,13 +1,15 @@
-//! One sweep: the calls it made, the offers it has, and when it has seen enough.
+//! One sweep: the calls it made and the offers it has. What it does next is the planner's to say
+//! ([`super::planner`]).
 
 use schemas::directory::Transport;
-use schemas::purchase::Strategy;
 use schemas::{DurationMs, PartnerId, Timestamp};
 
 use super::planner::{Plan, PlannedCall};
+use super::ranking::snapshot::SnapshotNumber;
 use crate::partner::PartnerIndex;
 use crate::policy::Policy;
 use crate::quote::Quote;
+use crate::receipt::search::{Came, Opening, Skipped};
 use crate::request::{Submission, Terms};
 
 /// Soft state: lost in a crash, then simply run again.
@@ -17,66 +19,105 @@ pub(super) struct Sweep {
     /// Counter of the first call; call i has `first_call + i`.
     pub(super) first_call: u64,
     pub(super) started: Timestamp,
+    /// Everybody who may be asked, best first.
     pub(super) calls: Vec<Call>,
+    pub(super) rounds: Vec<Opened>,
+    /// Partners that are not asked whatever happens.
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) ranking: SnapshotNumber,
     pub(super) offers: Vec<Quote>,
     pub(super) hard_stop: Timestamp,
-    /// Set by the first affordable offer and never moved.
-    grace_until: Option<Timestamp>,
+    pub(super) second_after: DurationMs,
+    /// A round that was opened for a better price is waited for so long.
+    patience: DurationMs,
+    /// Set by the first affordable offer and never moved by another; a round that is opened for a
+    /// better price is given its time.
+    pub(super) grace_until: Option<Timestamp>,
     /// Worst total of the best affordable offer under the terms last looked at, minor units.
-    best_affordable: Option<u64>,
+    pub(super) best_affordable: Option<u64>,
     /// Its offers are worth waiting for others: it has just refused or vanished.
     last_resort: Option<PartnerId>,
     /// Calls that are waited for and not settled.
-    outstanding: usize,
+    pub(super) outstanding: usize,
+    /// Calls whose turn has not come, shadows aside.
+    pub(super) unopened: usize,
     /// When this sweep wants to be looked at.
     pub(super) wake: Timestamp,
     /// When it will be: its entry in [`super::Engine::wakes`].
     pub(super) registered: Option<Timestamp>,
 }
 
+/// A round that was opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Opened {
+    pub(super) at: Timestamp,
+    pub(super) why: Opening,
+}
+
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) planned: PlannedCall,
     pub(super) state: CallState,
+    /// The round it was opened in.
+    pub(super) round: Option<u8>,
     pub(super) asked_at: Timestamp,
+    ended_at: Timestamp,
+    /// Worst total of its offer, minor units.
+    pub(super) total: Option<u64>,
     copies: u8,
+    /// A second copy may go out then.
+    hedge_at: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CallState {
+    /// It is not its turn.
+    Unopened,
     /// Waits for a place in the partner's in-flight cap.
     Waiting,
     Asked,
-    Answered,
-    /// Refused, timed out or down: says nothing about stock.
-    Silent,
+    Ended(Came),
+}
+
+/// What is due for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// It was overdue; another copy is worth sending.
+    Retry,
+    GiveUp,
+    /// It is only slower than usual.
+    Hedge,
 }
 
 impl Sweep {
+    /// A sweep in which nobody is asked yet.
     pub(super) fn new(
         number: u32,
         first_call: u64,
         plan: Plan,
         last_resort: Option<PartnerId>,
+        ranking: SnapshotNumber,
         now: Timestamp,
     ) -> Self {
-        let calls: Vec<Call> = plan
-            .calls
-            .into_iter()
-            .map(|planned| Call { planned, state: CallState::Waiting, asked_at: now, copies: 0 })
-            .collect();
-        let outstanding = calls.iter().filter(|call| call.planned.counts).count();
+        let calls: Vec<Call> =
+            plan.calls.into_iter().map(|planned| Call::new(planned, now)).collect();
         Self {
             number,
             first_call,
             started: now,
-            offers: Vec::with_capacity(calls.len()),
+            offers: Vec::with_capacity(plan.first),
+            unopened: calls.iter().filter(|call| !call.planned.shadow).count(),
             calls,
+            rounds: Vec::new(),
+            skipped: plan.skipped,
+            ranking,
             hard_stop: plan.hard_stop,
+            second_after: plan.second_after,
+            patience: plan.patience,
             grace_until: None,
             best_affordable: None,
             last_resort,
-            outstanding,
+            outstanding: 0,
             wake: plan.hard_stop,
             registered: None,
         }
@@ -88,46 +129,81 @@ impl Sweep {
         (index < self.calls.len()).then_some(index)
     }
 
+    /// It is the turn of these calls.
+    pub(super) fn open(&mut self, why: Opening, calls: &[usize], now: Timestamp, policy: &Policy) {
+        let round = u8::try_from(self.rounds.len()).unwrap_or(u8::MAX);
+        self.rounds.push(Opened { at: now, why });
+        for index in calls {
+            let call = &mut self.calls[*index];
+            call.state = CallState::Waiting;
+            call.round = Some(round);
+            self.unopened -= usize::from(!call.planned.shadow);
+            self.outstanding += usize::from(call.planned.counts);
+        }
+        if why == Opening::BetterLikely {
+            self.grace_until = Some(now.saturating_add(self.patience));
+        }
+        self.rearm(now, policy);
+    }
+
     /// The call was sent (again).
-    pub(super) fn asked(&mut self, index: usize, now: Timestamp) {
+    pub(super) fn asked(&mut self, index: usize, hedge_after: Option<DurationMs>, now: Timestamp) {
         let call = &mut self.calls[index];
         call.state = CallState::Asked;
         call.asked_at = now;
+        call.hedge_at = hedge_after
+            .filter(|after| call.copies == 0 && *after < call.planned.response)
+            .filter(|_| call.planned.transport == Transport::Live)
+            .map(|after| now.saturating_add(after));
         call.copies += 1;
-        if let Some(deadline) = call.deadline() {
-            self.wake = self.wake.min(deadline);
+        for at in [call.deadline(), call.hedge_at].into_iter().flatten() {
+            self.wake = self.wake.min(at);
         }
     }
 
+    /// The call has not ended yet.
+    pub(super) fn is_unsettled(&self, index: usize) -> bool {
+        matches!(self.calls[index].state, CallState::Waiting | CallState::Asked)
+    }
+
     /// Ends a call; true if this is its first end.
-    pub(super) fn settle(&mut self, index: usize, state: CallState) -> bool {
+    pub(super) fn settle(&mut self, index: usize, came: Came, now: Timestamp) -> bool {
         let call = &mut self.calls[index];
         match call.state {
             CallState::Waiting | CallState::Asked => {}
-            CallState::Answered | CallState::Silent => return false,
+            CallState::Unopened | CallState::Ended(_) => return false,
         }
-        call.state = state;
+        call.state = CallState::Ended(came);
+        call.ended_at = now;
         if call.planned.counts {
             self.outstanding -= 1;
         }
         true
     }
 
-    /// Takes an offer in and starts the grace window with the first affordable one.
+    /// Takes an offer in, if it is for enough copies in a good enough condition, and starts the
+    /// grace window with the first affordable one. A shadow's offer is only remembered.
     pub(super) fn offer(
         &mut self,
+        index: usize,
         quote: Quote,
         terms: &Terms,
         wanted: &Submission,
         now: Timestamp,
         policy: &Policy,
-    ) {
-        if quote.in_stock >= u32::from(wanted.quantity)
-            && quote.condition.satisfies(wanted.condition)
+    ) -> bool {
+        if quote.in_stock < u32::from(wanted.quantity)
+            || !quote.condition.satisfies(wanted.condition)
         {
+            return false;
+        }
+        let call = &mut self.calls[index];
+        call.total = quote.worst_total().map(|total| total.minor());
+        if !call.planned.shadow {
             self.note_affordable(&quote, terms, now, policy);
             self.offers.push(quote);
         }
+        true
     }
 
     fn note_affordable(&mut self, quote: &Quote, terms: &Terms, now: Timestamp, policy: &Policy) {
@@ -163,58 +239,56 @@ impl Sweep {
         let latest = terms.expires_at.saturating_sub(policy.placement_budget);
         self.hard_stop = self.started.saturating_add(policy.sweep_hard_stop).min(latest);
         self.wake = self.wake.min(self.hard_stop);
-    }
-
-    /// Whether the strategy has seen enough.
-    pub(super) fn is_over(&self, terms: &Terms, now: Timestamp, policy: &Policy) -> bool {
-        if self.outstanding == 0 || now >= self.hard_stop {
-            return true;
-        }
-        let Some(best) = self.best_affordable else { return false };
-        match terms.strategy {
-            Strategy::Cheapest => false,
-            Strategy::Fast => true,
-            Strategy::Balanced => {
-                let margin = u64::from(policy.margin_permille);
-                let clearly_below = best.saturating_mul(1000)
-                    <= terms.max_total.minor().saturating_mul(1000 - margin);
-                clearly_below || self.grace_until.is_some_and(|until| now >= until)
-            }
+        if let Some(at) = self.next_round_at(policy) {
+            self.wake = self.wake.min(at);
         }
     }
 
-    /// Partners whose answer was waited for.
+    /// Partners whose answer counts, whether or not it was their turn.
     pub(super) fn eligible(&self) -> usize {
         self.calls.iter().filter(|call| call.planned.counts).count()
     }
 
     /// … and of those, the ones that said something about stock.
     pub(super) fn answered(&self) -> usize {
-        self.calls
-            .iter()
-            .filter(|call| call.planned.counts && call.state == CallState::Answered)
-            .count()
+        self.calls.iter().filter(|call| call.planned.counts && call.answered()).count()
     }
 
-    /// Calls whose time is up, with whether another copy is worth sending.
-    pub(super) fn overdue(&self, now: Timestamp, policy: &Policy) -> Vec<(usize, bool)> {
+    /// Partners that were asked.
+    pub(super) fn called(&self) -> usize {
+        self.calls.iter().filter(|call| call.copies > 0).count()
+    }
+
+    /// Calls whose time is up, and those that are slower than usual.
+    pub(super) fn due(&self, now: Timestamp, policy: &Policy) -> Vec<(usize, Due)> {
         self.calls
             .iter()
             .enumerate()
-            .filter(|(_, call)| call.deadline().is_some_and(|deadline| deadline <= now))
-            .map(|(index, call)| {
-                let in_time = now.saturating_add(call.planned.response) <= self.hard_stop;
-                (index, call.copies <= policy.quote_retries && in_time)
+            .filter_map(|(index, call)| {
+                if call.deadline().is_some_and(|deadline| deadline <= now) {
+                    let in_time = now.saturating_add(call.planned.response) <= self.hard_stop;
+                    let again = call.copies <= policy.quote_retries && in_time;
+                    return Some((index, if again { Due::Retry } else { Due::GiveUp }));
+                }
+                call.hedge_at().is_some_and(|at| at <= now).then_some((index, Due::Hedge))
             })
             .collect()
     }
 
+    /// A second copy was sent, or there is no budget for one.
+    pub(super) fn hedged(&mut self, index: usize) {
+        self.calls[index].hedge_at = None;
+    }
+
     /// When to look again, after a look at `now`.
-    pub(super) fn rearm(&mut self, now: Timestamp) {
+    pub(super) fn rearm(&mut self, now: Timestamp, policy: &Policy) {
         let deadlines = self.calls.iter().filter_map(Call::deadline);
-        let grace = self.grace_until.filter(|until| *until > now);
+        let hedges = self.calls.iter().filter_map(Call::hedge_at);
+        let next_round = self.next_round_at(policy);
         self.wake = deadlines
-            .chain(grace)
+            .chain(hedges)
+            .chain(self.grace_until)
+            .chain(next_round)
             .filter(|at| *at > now)
             .min()
             .map_or(self.hard_stop, |at| at.min(self.hard_stop));
@@ -222,8 +296,34 @@ impl Sweep {
 }
 
 impl Call {
+    fn new(planned: PlannedCall, now: Timestamp) -> Self {
+        Self {
+            planned,
+            state: CallState::Unopened,
+            round: None,
+            asked_at: now,
+            ended_at: now,
+            total: None,
+            copies: 0,
+            hedge_at: None,
+        }
+    }
+
     pub(super) fn partner(&self) -> PartnerIndex {
         self.planned.partner
+    }
+
+    /// It said something about stock.
+    fn answered(&self) -> bool {
+        match self.state {
+            CallState::Ended(came) => match came {
+                Came::Offer | Came::NoStock | Came::Unusable | Came::Shadow => true,
+                Came::Refused | Came::TimedOut | Came::Down | Came::Canceled | Came::NotSent => {
+                    false
+                }
+            },
+            CallState::Unopened | CallState::Waiting | CallState::Asked => false,
+        }
     }
 
     /// Queued partners are not timed; the sweep's own end is their deadline.
@@ -232,7 +332,20 @@ impl Call {
         timed.then(|| self.asked_at.saturating_add(self.planned.response))
     }
 
+    fn hedge_at(&self) -> Option<Timestamp> {
+        self.hedge_at.filter(|_| self.state == CallState::Asked)
+    }
+
     pub(super) fn took(&self, now: Timestamp) -> DurationMs {
         now.since(self.asked_at)
+    }
+
+    /// From the last copy of its question to its end, or to now.
+    pub(super) fn lasted(&self, now: Timestamp) -> DurationMs {
+        match self.state {
+            CallState::Ended(_) => self.ended_at.since(self.asked_at),
+            CallState::Asked => now.since(self.asked_at),
+            CallState::Unopened | CallState::Waiting => DurationMs(0),
+        }
     }
 }

@@ -1,8 +1,8 @@
-//! Running sweeps: asking, taking answers in, retrying.
+//! Running sweeps: asking, taking answers in, asking again, taking questions back.
 
 use schemas::directory::Transport;
 use schemas::id::CallId;
-use schemas::{PartnerId, RequestId};
+use schemas::{DurationMs, PartnerId, RequestId};
 
 use super::Engine;
 use super::hot::Task;
@@ -10,11 +10,16 @@ use super::input::{Origin, QuoteAnswer, QuoteOutcome};
 use super::late::LateCall;
 use super::output::{Answer, CallOutcome, Fact, Output, Question};
 use super::planner::{self, PlannedCall};
-use super::sweep::{Call, CallState, Sweep};
+use super::ranking::Demotion;
+use super::sweep::{Call, CallState, Due, Sweep};
 use crate::event::Event;
 use crate::partner::PartnerIndex;
+use crate::receipt::search::{Came, Opening};
 use crate::request::Status;
 use crate::timer::TimerKind;
+
+/// A second copy waits until so many thousandths of a partner's answers would have come.
+const HEDGE_QUANTILE_PERMILLE: u32 = 950;
 
 impl Engine {
     /// Starts, keeps or drops the sweep so that it fits the request as it now stands.
@@ -38,16 +43,30 @@ impl Engine {
         let Some(hot) = self.hot.get_mut(&request) else { return };
         let Some(record) = hot.request() else { return };
         // Without time for a sweep the expiry timer ends the request.
-        let Some(plan) = planner::plan(record, self.now, &self.config.policy) else { return };
+        let policy = &self.config.policy;
+        self.ranking.review_if_due(policy, self.now);
+        let Some(plan) = planner::plan(record, self.now, policy, &mut self.ranking) else { return };
         let first_call = self.next_call;
         self.next_call += plan.calls.len().max(1) as u64;
-        let asked = plan.calls.len();
+        let (asked, why) = (plan.first, plan.opening);
         let last_resort = record.let_down_by().cloned();
-        hot.sweep = Some(Sweep::new(number, first_call, plan, last_resort, self.now));
+        let snapshot = self.ranking.number();
+        hot.sweep = Some(Sweep::new(number, first_call, plan, last_resort, snapshot, self.now));
         self.sweeps.insert(first_call, request);
         self.observe(Fact::SweepStarted { request, asked });
-        for index in 0..asked {
-            self.ask_or_wait(request, index);
+        let first: Vec<usize> = (0..asked).collect();
+        self.open_round(request, why, &first);
+    }
+
+    /// It is the turn of these calls.
+    pub(super) fn open_round(&mut self, request: RequestId, why: Opening, calls: &[usize]) {
+        let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
+            return;
+        };
+        sweep.open(why, calls, self.now, &self.config.policy);
+        self.observe(Fact::RoundOpened { why, asked: calls.len() });
+        for index in calls {
+            self.ask_or_wait(request, *index);
         }
         self.register_wake(request);
     }
@@ -77,12 +96,31 @@ impl Engine {
     }
 
     fn send_question(&mut self, request: RequestId, index: usize) {
+        let hedge_after = self.hedge_after(request, index);
+        let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
+            return;
+        };
+        sweep.asked(index, hedge_after, self.now);
+        self.send_copy(request, index);
+    }
+
+    /// When a second copy may be sent: once most of this partner's answers would have come.
+    fn hedge_after(&mut self, request: RequestId, index: usize) -> Option<DurationMs> {
+        let policy = &self.config.policy;
+        let sweep = self.hot.get(&request)?.sweep.as_ref()?;
+        let partner = sweep.calls[index].partner();
+        self.asking.earn_hedge(partner, policy.hedge_budget_permille);
+        let samples = u32::from(policy.latency_samples);
+        let usual = self.ranking.answers_within(partner, HEDGE_QUANTILE_PERMILLE, samples)?;
+        Some(usual.max(policy.hedge_floor))
+    }
+
+    fn send_copy(&mut self, request: RequestId, index: usize) {
         let Some(hot) = self.hot.get_mut(&request) else { return };
         let (Some(sweep), super::hot::Presence::Present(record)) = (&mut hot.sweep, &hot.presence)
         else {
             return;
         };
-        sweep.asked(index, self.now);
         let wanted = &record.submission;
         let question = Question {
             call: CallId {
@@ -152,7 +190,9 @@ impl Engine {
         if answer.call.epoch != self.config.boot_epoch {
             return self.observe(Fact::LateQuote);
         }
-        let Some((request, index)) = self.find_call(answer.call.counter) else {
+        let counter = answer.call.counter;
+        let Some((request, index)) = self.find_call(counter) else {
+            self.learn_late(counter, partner, &answer.outcome);
             return self.late_quote(partner, answer);
         };
         let hot = self.hot.get_mut(&request).expect("found by find_call");
@@ -161,39 +201,44 @@ impl Engine {
         if sweep.calls[index].partner() != partner {
             return self.observe(Fact::InvalidQuote { partner });
         }
-        let state = match answer.outcome {
-            QuoteOutcome::Offer { .. } | QuoteOutcome::NoStock => CallState::Answered,
-            QuoteOutcome::Refused => CallState::Silent,
-        };
         let was_asked = sweep.calls[index].state == CallState::Asked;
         let wake_before = sweep.wake;
-        if !sweep.settle(index, state) {
+        if !sweep.is_unsettled(index) {
             return self.observe(Fact::DuplicateQuote);
         }
-        let took_ms = sweep.calls[index].took(self.now).as_ms();
-        let outcome = match answer.outcome {
+        let took = sweep.calls[index].took(self.now);
+        let mut invalid = false;
+        let (came, outcome) = match answer.outcome {
             QuoteOutcome::Offer { isbn, quote } => {
                 let wanted = record.submission.as_ref();
                 // Another book or another currency than asked for is no offer at all.
-                if isbn == wanted.isbn && quote.currency == record.terms.max_total.currency() {
-                    sweep.offer(*quote, &record.terms, wanted, self.now, &self.config.policy);
-                    CallOutcome::Offer
+                invalid =
+                    isbn != wanted.isbn || quote.currency != record.terms.max_total.currency();
+                let (terms, policy) = (&record.terms, &self.config.policy);
+                if invalid {
+                    (Came::Unusable, CallOutcome::Refused)
+                } else if sweep.offer(index, *quote, terms, wanted, self.now, policy) {
+                    (Came::Offer, CallOutcome::Offer)
                 } else {
-                    self.outputs.push_back(Output::Observe(Fact::InvalidQuote { partner }));
-                    CallOutcome::Refused
+                    (Came::Unusable, CallOutcome::Offer)
                 }
             }
-            QuoteOutcome::NoStock => CallOutcome::NoStock,
-            QuoteOutcome::Refused => CallOutcome::Refused,
+            QuoteOutcome::NoStock => (Came::NoStock, CallOutcome::NoStock),
+            QuoteOutcome::Refused => (Came::Refused, CallOutcome::Refused),
         };
+        sweep.settle(index, came, self.now);
         if sweep.wake != wake_before {
             self.register_wake(request);
         }
-        self.outputs.push_back(Output::Observe(Fact::Quote { partner, outcome, took_ms }));
+        if invalid {
+            self.observe(Fact::InvalidQuote { partner });
+            self.demote(partner, Demotion::Integrity);
+        }
+        self.ended(partner, outcome, took);
         if was_asked {
             self.free_place(partner);
         }
-        self.conclude_if_over(request);
+        self.go_on(request);
     }
 
     fn late_quote(&mut self, partner: PartnerIndex, answer: QuoteAnswer) {
@@ -230,8 +275,8 @@ impl Engine {
         let epoch = self.config.boot_epoch;
         for call in calls.iter().filter(|call| call.epoch == epoch) {
             if let Some((request, index)) = self.find_call(call.counter) {
-                self.give_up_call(request, index, partner, CallOutcome::Down);
-                self.conclude_if_over(request);
+                self.give_up_call(request, index, partner, Came::Down);
+                self.go_on(request);
             }
         }
     }
@@ -241,8 +286,9 @@ impl Engine {
         request: RequestId,
         index: usize,
         partner: PartnerIndex,
-        outcome: CallOutcome,
+        came: Came,
     ) {
+        let outcome = if came == Came::Down { CallOutcome::Down } else { CallOutcome::TimedOut };
         let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
             return;
         };
@@ -250,9 +296,9 @@ impl Engine {
         if sweep.calls[index].partner() != partner || !asked {
             return;
         }
-        let took_ms = sweep.calls[index].took(self.now).as_ms();
-        sweep.settle(index, CallState::Silent);
-        self.observe(Fact::Quote { partner, outcome, took_ms });
+        let took = sweep.calls[index].took(self.now);
+        sweep.settle(index, came, self.now);
+        self.ended(partner, outcome, took);
         self.free_place(partner);
     }
 
@@ -262,27 +308,39 @@ impl Engine {
             return;
         };
         sweep.registered = None;
-        for (index, again) in sweep.overdue(self.now, &self.config.policy) {
-            if again {
-                self.send_question(request, index);
-            } else {
-                let partner = self.hot[&request].sweep.as_ref().map(|s| s.calls[index].partner());
-                if let Some(partner) = partner {
-                    self.give_up_call(request, index, partner, CallOutcome::TimedOut);
-                }
-            }
+        for (index, due) in sweep.due(self.now, &self.config.policy) {
+            self.call_due(request, index, due);
         }
         let now = self.now;
         if let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) {
-            sweep.rearm(now);
+            sweep.rearm(now, &self.config.policy);
             if sweep.wake > now {
                 self.register_wake(request);
             }
         }
-        self.conclude_if_over(request);
+        self.go_on(request);
     }
 
-    /// Forgets the sweep. Live calls are no longer counted as in flight; queued ones may still
+    fn call_due(&mut self, request: RequestId, index: usize, due: Due) {
+        let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
+            return;
+        };
+        let partner = sweep.calls[index].partner();
+        match due {
+            Due::Retry => self.send_question(request, index),
+            Due::GiveUp => self.give_up_call(request, index, partner, Came::TimedOut),
+            Due::Hedge => {
+                sweep.hedged(index);
+                let cap = self.config.policy.partners.at(partner).in_flight_max;
+                if self.asking.spend_hedge(partner, cap) {
+                    self.send_copy(request, index);
+                    self.observe(Fact::Hedged { partner });
+                }
+            }
+        }
+    }
+
+    /// Forgets the sweep. Questions that have not left are taken back. Live calls are no longer counted as in flight; queued ones may still
     /// bring an offer.
     pub(super) fn drop_sweep(&mut self, request: RequestId) {
         let Some(hot) = self.hot.get_mut(&request) else { return };
@@ -296,7 +354,12 @@ impl Engine {
             if call.state != CallState::Asked {
                 continue;
             }
-            let PlannedCall { partner, transport, .. } = call.planned;
+            let PlannedCall { partner, transport, response, .. } = call.planned;
+            if transport == Transport::Live {
+                let epoch = self.config.boot_epoch;
+                self.asking.take_back(partner, CallId { epoch, counter });
+            }
+            self.ranking.canceled(counter, partner, call.asked_at, response);
             self.free_place(partner);
             if let (Transport::Queued, Some(isbn)) = (transport, isbn) {
                 self.late.remember(counter, LateCall { request, partner, isbn });

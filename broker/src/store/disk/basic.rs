@@ -35,6 +35,8 @@ macro_rules! mirror {
     };
 }
 
+pub(super) use mirror;
+
 mirror!(DiskStrategy = Strategy { Cheapest, Balanced, Fast });
 mirror!(DiskMode = Mode { OneShot, Watch });
 mirror!(DiskCondition = Condition { New, LikeNew, VeryGood, Good, Acceptable });

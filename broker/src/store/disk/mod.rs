@@ -16,8 +16,10 @@ pub mod head;
 pub mod meta;
 pub mod outbox;
 pub mod quote;
+pub mod ranking;
 pub mod receipt;
 pub mod seal;
+pub mod search;
 pub mod submission;
 
 use std::fmt::Display;
@@ -41,6 +43,17 @@ pub fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("disk types serialize and memory is not exhausted")
 }
 
+/// The struct at the start of these bytes, and what follows it.
+///
+/// # Errors
+/// Bytes that begin with no such struct.
+pub fn decode_first<'a, T: serde::Deserialize<'a>>(
+    what: &'static str,
+    bytes: &'a [u8],
+) -> Result<(T, &'a [u8]), DiskError> {
+    postcard::take_from_bytes(bytes).map_err(|e| DiskError::new(what, e))
+}
+
 /// The struct of exactly these bytes.
 ///
 /// # Errors
@@ -49,7 +62,7 @@ pub fn decode<'a, T: serde::Deserialize<'a>>(
     what: &'static str,
     bytes: &'a [u8],
 ) -> Result<T, DiskError> {
-    let (value, rest) = postcard::take_from_bytes(bytes).map_err(|e| DiskError::new(what, e))?;
+    let (value, rest) = decode_first(what, bytes)?;
     if rest.is_empty() {
         Ok(value)
     } else {

@@ -1,5 +1,6 @@
 //! The decision receipt. The largest record, so its quotes say only what differs: the currency if
-//! it is not the limit's, the validity relative to the decision.
+//! it is not the limit's, the validity relative to the decision. The account of the search follows
+//! it; receipts written before there were any end without.
 
 use broker_core::quote::Quote;
 use broker_core::receipt::Receipt;
@@ -7,9 +8,10 @@ use schemas::id::QuoteId;
 use schemas::{Currency, Digest, PartnerId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::DiskError;
 use super::basic::{DiskCondition, DiskMoney, DiskStrategy, DiskVerdict, at, ms};
 use super::quote::DiskCost;
+use super::search::DiskSearch;
+use super::{DiskError, decode, decode_first, encode};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskReceipt<'a> {
@@ -96,6 +98,36 @@ impl ReceiptQuote<'_> {
     }
 }
 
+/// A receipt as it is stored.
+pub fn write(receipt: &Receipt) -> Vec<u8> {
+    let mut bytes = encode(&DiskReceipt::from(receipt));
+    if let Some(search) = &receipt.search {
+        bytes.extend(encode(&DiskSearch::new(search, &receipt.quotes)));
+    }
+    bytes
+}
+
+/// Its two parts.
+///
+/// # Errors
+/// Bytes that are no receipt, or bytes left over.
+pub fn split(bytes: &[u8]) -> Result<(DiskReceipt<'_>, Option<DiskSearch<'_>>), DiskError> {
+    let (receipt, rest) = decode_first("receipt", bytes)?;
+    let search = (!rest.is_empty()).then(|| decode("search", rest)).transpose()?;
+    Ok((receipt, search))
+}
+
+/// The receipt of these bytes.
+///
+/// # Errors
+/// Bytes that are no receipt.
+pub fn read(bytes: &[u8]) -> Result<Receipt, DiskError> {
+    let (receipt, search) = split(bytes)?;
+    let mut receipt = Receipt::try_from(receipt)?;
+    receipt.search = search.map(|search| search.into_domain(&receipt.quotes)).transpose()?;
+    Ok(receipt)
+}
+
 impl TryFrom<DiskReceipt<'_>> for Receipt {
     type Error = DiskError;
     fn try_from(disk: DiskReceipt<'_>) -> Result<Self, DiskError> {
@@ -112,6 +144,7 @@ impl TryFrom<DiskReceipt<'_>> for Receipt {
             directory: Digest::from_bytes(disk.directory),
             verdict: disk.verdict.into(),
             quotes: quotes.collect::<Result<_, _>>()?,
+            search: None,
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::btree_map;
 
 use broker_core::batch::{Batch, Expect, IndexOp, StreamPosition};
+use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::request::Version;
 use broker_core::timer::TimerOp;
 use fjall::Keyspace;
@@ -13,6 +14,7 @@ use super::group::Group;
 use super::{FjallStore, StoreStats, engine, keys, spaces};
 use crate::store::disk::head::DiskHead;
 use crate::store::disk::meta::{DiskMark, DiskTail};
+use crate::store::disk::ranking::{DiskRanked, DiskRanking};
 use crate::store::disk::{audit, decode, encode};
 use crate::store::encode::{EncodedBatch, check_progress, decided_at, encode_batch, encode_letter};
 use crate::store::error::StoreError;
@@ -42,6 +44,10 @@ impl FjallStore {
                     self.add_letter(&mut group, letter, source)?
                 }
                 Write::Outbox(progress) => self.add_progress(&mut group, progress),
+                Write::Ranking(snapshot) => {
+                    group.ranking = Some(snapshot);
+                    Committed::Ranking
+                }
             });
         }
         self.sync(group)?;
@@ -60,6 +66,9 @@ impl FjallStore {
         for mark in marks.values() {
             let payload = encode(&DiskMark::from(mark));
             group.put(&self.spaces.meta, &keys::mark(&mark.stream), &payload);
+        }
+        if let Some(snapshot) = group.ranking.take() {
+            self.put_ranking(&mut group, &snapshot);
         }
         if group.is_empty() {
             return Ok(());
@@ -90,6 +99,14 @@ impl FjallStore {
             self.buckets.drop_published(&self.db, &self.path, tail.outbox_sent)?;
         }
         Ok(())
+    }
+
+    fn put_ranking(&self, group: &mut Group, snapshot: &Snapshot) {
+        let meta = &self.spaces.meta;
+        group.put(meta, keys::RANKING, &encode(&DiskRanking::from(snapshot)));
+        for record in &snapshot.partners {
+            group.put(meta, &keys::ranked(&record.id), &encode(&DiskRanked::from(record)));
+        }
     }
 
     fn add_batch(&self, group: &mut Group, batch: Batch) -> Result<Committed, StoreError> {

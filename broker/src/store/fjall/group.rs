@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use broker_core::batch::StreamPosition;
+use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::request::Version;
 use fjall::{Database, Keyspace, OwnedWriteBatch, PersistMode};
 use schemas::{RequestId, Timestamp};
@@ -32,6 +33,8 @@ pub(super) struct Group {
     /// Sources of the letters in this group, and when each message was stored.
     pub(super) letters: BTreeMap<StreamPosition, Timestamp>,
     pub(super) earliest_timer: Option<Timestamp>,
+    /// The last one of this group.
+    pub(super) ranking: Option<Box<Snapshot>>,
 }
 
 impl Group {
@@ -47,6 +50,7 @@ impl Group {
             marks: BTreeMap::new(),
             letters: BTreeMap::new(),
             earliest_timer: None,
+            ranking: None,
         }
     }
 

@@ -4,13 +4,16 @@ use broker_core::batch::StreamPosition;
 use broker_core::engine::input::TimerRow;
 use broker_core::request::Version;
 use broker_core::timer::TimerKind;
-use schemas::{CustomerId, RequestId, Timestamp};
+use schemas::{CustomerId, PartnerId, RequestId, Timestamp};
 
 use crate::store::row::{CommitNumber, OutboxSeq};
 
 pub(super) const IDENTITY: &[u8] = b"identity";
 pub(super) const TAIL: &[u8] = b"tail";
 pub(super) const MARK_PREFIX: &[u8] = b"mark/";
+
+pub(super) const RANKING: &[u8] = b"ranking";
+pub(super) const RANKED_PREFIX: &[u8] = b"ranked/";
 
 /// What a row of `parts` holds. Persisted: append only.
 #[derive(Clone, Copy)]
@@ -97,6 +100,10 @@ pub(super) fn dead_letter(source: StreamPosition) -> Vec<u8> {
 
 pub(super) fn mark(stream: &str) -> Vec<u8> {
     join(&[MARK_PREFIX, stream.as_bytes()])
+}
+
+pub(super) fn ranked(partner: &PartnerId) -> Vec<u8> {
+    join(&[RANKED_PREFIX, partner.as_str().as_bytes()])
 }
 
 /// The request id at the end of an index or head key.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use broker_core::batch::{CommandRecord, Stored};
 use broker_core::engine::input::TimerRow;
+use broker_core::engine::ranking::snapshot::Snapshot as Ranked;
 use broker_core::receipt::Receipt;
 use broker_core::request::Submission;
 use fjall::{Guard, Readable, Snapshot};
-use schemas::{RequestId, Timestamp};
+use schemas::{PartnerId, RequestId, Timestamp};
 
 use super::buckets::Buckets;
 use super::chunks::{self, Place, Record};
@@ -20,9 +21,10 @@ use super::spaces::{self, Spaces};
 use crate::store::disk::basic::DiskCommand;
 use crate::store::disk::head::DiskHead;
 use crate::store::disk::meta::{DiskMark, DiskTail, Tail};
-use crate::store::disk::receipt::DiskReceipt;
+use crate::store::disk::ranking::{DiskRanked, DiskRanking};
+use crate::store::disk::seal::open;
 use crate::store::disk::submission::DiskSubmission;
-use crate::store::disk::{DiskError, audit, decode, outbox};
+use crate::store::disk::{DiskError, audit, decode, outbox, receipt};
 use crate::store::error::StoreError;
 use crate::store::port::{Listing, Meta, Reader};
 use crate::store::row::{AuditRecord, CommitNumber, Incarnation, OutboxSeq, StoredRow};
@@ -185,7 +187,7 @@ impl FjallReader {
         for entry in snapshot.prefix(&self.spaces.meta, keys::MARK_PREFIX) {
             let (key, value) = entry.into_inner().map_err(|e| place.broken(e))?;
             let name = String::from_utf8_lossy(&key[keys::MARK_PREFIX.len()..]);
-            let mark = crate::store::disk::seal::open(&key, &value)
+            let mark = open(&key, &value)
                 .and_then(|payload| decode::<DiskMark<'_>>("mark", payload))
                 .map_err(|e| place.damaged(&key, &e))?;
             marks.push(mark.into_domain(&name));
@@ -229,9 +231,7 @@ impl Reader for FjallReader {
         let place = self.place(spaces::PARTS);
         let records = self.parts(&self.published.get(), request, PartKind::Receipt)?;
         let read = |record: &Record| {
-            decode::<DiskReceipt<'_>>("receipt", &record.payload)
-                .and_then(Receipt::try_from)
-                .map_err(|e| place.damaged(&record.prefix, &e))
+            receipt::read(&record.payload).map_err(|e| place.damaged(&record.prefix, &e))
         };
         records.iter().map(read).collect()
     }
@@ -298,6 +298,29 @@ impl Reader for FjallReader {
                 .map_err(|e| place.damaged(&record.prefix, &e))
         };
         records.iter().map(read).collect()
+    }
+
+    fn ranking(&self) -> Result<Option<Ranked>, StoreError> {
+        let place = self.place(spaces::META);
+        let snapshot = self.published.get();
+        let Some(payload) = chunks::get(place, &snapshot, &self.spaces.meta, keys::RANKING)? else {
+            return Ok(None);
+        };
+        let mut partners = Vec::new();
+        for entry in snapshot.prefix(&self.spaces.meta, keys::RANKED_PREFIX) {
+            let (key, value) = entry.into_inner().map_err(|e| place.broken(e))?;
+            let read = || {
+                let id = std::str::from_utf8(&key[keys::RANKED_PREFIX.len()..]);
+                let id = id.map_err(|e| DiskError::new("key", e))?;
+                let id = PartnerId::parse(id).map_err(|e| DiskError::new("key", e))?;
+                let payload = open(&key, &value)?;
+                decode::<DiskRanked<'_>>("ranked partner", payload)?.into_domain(id)
+            };
+            partners.push(read().map_err(|e| place.damaged(&key, &e))?);
+        }
+        let ranking = decode::<DiskRanking>("ranking", &payload);
+        let ranking = ranking.and_then(|ranking| ranking.into_domain(partners));
+        ranking.map(Some).map_err(|e| place.damaged(keys::RANKING, &e))
     }
 
     fn meta(&self) -> Result<Meta, StoreError> {

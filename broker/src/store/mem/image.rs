@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use broker_core::batch::{
     Batch, CommandRecord, Expect, IndexOp, Part, SourceStream, StreamPosition,
 };
+use broker_core::engine::ranking::snapshot::{PartnerRecord, Snapshot};
 use broker_core::receipt::Receipt;
 use broker_core::request::{PurchaseRequest, Version};
 use broker_core::timer::{TimerKind, TimerOp};
-use schemas::{CustomerId, RequestId, Timestamp};
+use schemas::{CustomerId, PartnerId, RequestId, Timestamp};
 use smol_str::SmolStr;
 
 use crate::store::disk::audit;
@@ -40,6 +41,9 @@ pub(super) struct Image {
     pub(super) audit: Vec<AuditRecord>,
     pub(super) tail: Tail,
     pub(super) marks: BTreeMap<SmolStr, StreamMark>,
+    /// The last snapshot, its partners apart.
+    pub(super) ranking: Option<Snapshot>,
+    pub(super) ranked: BTreeMap<PartnerId, PartnerRecord>,
     /// Source of each letter, with the creation instant of its stream and its own.
     letters: HashMap<(SourceStream, u64), (i128, Timestamp)>,
     chain: ChainHash,
@@ -58,6 +62,8 @@ impl Image {
             tail: Tail::default(),
             marks: BTreeMap::new(),
             letters: HashMap::new(),
+            ranking: None,
+            ranked: BTreeMap::new(),
             chain: ChainHash::GENESIS,
         }
     }
@@ -67,6 +73,7 @@ impl Image {
             Write::Request(batch) => self.apply_batch(*batch),
             Write::DeadLetter { letter, source } => self.apply_letter(letter, source),
             Write::Outbox(progress) => self.apply_progress(progress),
+            Write::Ranking(snapshot) => self.apply_ranking(*snapshot),
         }
     }
 
@@ -168,6 +175,14 @@ impl Image {
             self.marks.insert(mark.stream.clone(), mark);
         }
         Committed::Outbox
+    }
+
+    fn apply_ranking(&mut self, mut snapshot: Snapshot) -> Committed {
+        for record in snapshot.partners.drain(..) {
+            self.ranked.insert(record.id.clone(), record);
+        }
+        self.ranking = Some(snapshot);
+        Committed::Ranking
     }
 
     fn send(&mut self, at: Timestamp, outgoing: Outgoing) -> StoredRow {

@@ -5,6 +5,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use broker_core::batch::Stored;
 use broker_core::engine::input::TimerRow;
+use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::receipt::Receipt;
 use broker_core::timer::TimerKind;
 use schemas::{RequestId, Timestamp};
@@ -92,6 +93,12 @@ impl Reader for MemReader {
         limit: usize,
     ) -> Result<Vec<AuditRecord>, StoreError> {
         Ok(page(&self.image().audit, after.0, limit))
+    }
+
+    fn ranking(&self) -> Result<Option<Snapshot>, StoreError> {
+        let image = self.image();
+        let partners = image.ranked.values().cloned().collect();
+        Ok(image.ranking.clone().map(|ranking| Snapshot { partners, ..ranking }))
     }
 
     fn meta(&self) -> Result<Meta, StoreError> {

@@ -64,6 +64,7 @@ clauses! {
         active_requests_are_listed_until_they_rest
         a_customer_sees_its_own_requests_newest_first
         every_request_is_listed_once
+        the_last_ranking_is_kept_with_every_partner
     }
 }
 

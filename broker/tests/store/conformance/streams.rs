@@ -171,6 +171,7 @@ fn rows_given(answer: &Committed) -> usize {
         Committed::Request { .. }
         | Committed::Conflict { .. }
         | Committed::Outbox
+        | Committed::Ranking
         | Committed::Refused(_) => 99,
     }
 }

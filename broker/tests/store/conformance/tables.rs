@@ -1,12 +1,12 @@
 //! Clauses about timers and listings.
 
-use broker::store::Listing;
+use broker::store::{Committed, Listing, Write};
 use broker_core::engine::input::TimerRow;
 use broker_core::request::Status;
 use broker_core::timer::TimerKind;
 use schemas::Timestamp;
 
-use super::{Verdict, apply, ids, same, timers};
+use super::{Verdict, apply, commit, ids, same, timers};
 use crate::rig::Rig;
 use crate::samples::{at, change, create, customer, id};
 
@@ -78,4 +78,24 @@ pub(super) fn every_request_is_listed_once(rig: &mut dyn Rig) -> Verdict {
         ensure!(paged.len() <= all.len(), "paging does not end: {paged:?}");
     }
     same("page by page", paged, all)
+}
+
+pub(super) fn the_last_ranking_is_kept_with_every_partner(rig: &mut dyn Rig) -> Verdict {
+    let ranking = |rig: &mut dyn Rig| {
+        rig.store().reader().ranking().map_err(|e| format!("reading the ranking: {e}"))
+    };
+    same("at first", ranking(rig)?, None)?;
+    let keep = |number, partners: &[&str]| {
+        Write::Ranking(Box::new(crate::samples::ranking(number, partners)))
+    };
+    let answers = commit(rig, vec![keep(1, &["a", "b"]), keep(2, &["a", "c"])])?;
+    same("answers", answers, vec![Committed::Ranking, Committed::Ranking])?;
+    commit(rig, vec![keep(3, &["a"])])?;
+    rig.crash();
+    let kept = ranking(rig)?.ok_or("nothing was kept")?;
+    same("number", kept.number.0, 3)?;
+    let ids: Vec<String> = kept.partners.iter().map(|record| record.id.to_string()).collect();
+    ensure!(ids.contains(&"a".to_owned()) && ids.contains(&"c".to_owned()), "kept {ids:?}");
+    let latest = crate::samples::ranking(3, &["a"]).partners.remove(0);
+    same("a", kept.partners.iter().find(|record| record.id == latest.id), Some(&latest))
 }

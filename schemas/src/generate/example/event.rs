@@ -3,13 +3,14 @@
 use super::purchase::{ACCEPT_TOKEN, ordered, quote, quoted};
 use super::{at, customer, message_id, partner_id, request_id, usd};
 use crate::event::{
-    DeadLetter, Notification, NotificationOutcome, PurchaseEvent, PurchaseEventKind, Receipt,
-    UnaffordableQuote, UnaffordableReason, Verdict,
+    AskedPartner, DeadLetter, Notification, NotificationOutcome, PurchaseEvent, PurchaseEventKind,
+    QuestionEnd, Receipt, RoundReason, Search, SearchEnding, SearchRound, SkipReason,
+    SkippedPartners, UnaffordableQuote, UnaffordableReason, Verdict,
 };
 use crate::purchase::{PurchaseStatus, PurchaseView, Strategy};
 use crate::stream::name;
 use crate::subject::{PurchaseOperation, purchase_command};
-use crate::{Currency, Digest, RejectReason};
+use crate::{Currency, Digest, DurationMs, RejectReason};
 
 pub fn purchase_event() -> PurchaseEvent {
     PurchaseEvent {
@@ -56,6 +57,42 @@ fn receipt() -> Receipt {
         winner: Some(quote("acme-books", 2150)),
         beaten: vec![quote("corner-books", 2300)],
         unaffordable: vec![above, unstated],
+        search: Some(search()),
+    }
+}
+
+fn search() -> Search {
+    let asked = |id, came, took_ms| AskedPartner {
+        partner_id: partner_id(id),
+        came,
+        took_ms: DurationMs(took_ms),
+    };
+    let first = SearchRound {
+        after_ms: DurationMs(0),
+        why: RoundReason::BestRanked,
+        asked: vec![
+            asked("acme-books", QuestionEnd::Offer, 120),
+            asked("corner-books", QuestionEnd::Offer, 180),
+            asked("river-books", QuestionEnd::Offer, 210),
+            asked("quiet-books", QuestionEnd::Offer, 90),
+            asked("empty-books", QuestionEnd::NoStock, 60),
+        ],
+    };
+    let far = SkippedPartners {
+        why: SkipReason::DoesNotServe,
+        count: 1,
+        partner_ids: vec![partner_id("far-books")],
+    };
+    let last = SkippedPartners {
+        why: SkipReason::NotNeeded,
+        count: 1,
+        partner_ids: vec![partner_id("last-books")],
+    };
+    Search {
+        ranking: 4711,
+        ended: SearchEnding::NotWorthAsking,
+        rounds: vec![first],
+        skipped: vec![far, last],
     }
 }
 

@@ -284,6 +284,7 @@ impl World {
             directory: self.policy.partners.version(),
             verdict,
             quotes,
+            search: None,
         };
         let conclusion = Conclusion { sweep: head.sweep, finding };
         self.receipts.entry(request).or_default().push(receipt);

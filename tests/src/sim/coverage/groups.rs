@@ -6,6 +6,7 @@ use broker_core::Event;
 use broker_core::effect::{EventKind, Outcome, PartnerCommand, PaymentCommand};
 use broker_core::engine::output::CallOutcome;
 use broker_core::event::LapsedOperation;
+use broker_core::receipt::search::{Ending, Opening};
 use broker_core::request::{Incident, Step};
 use broker_core::row::Row;
 use broker_core::timer::TimerKind;
@@ -27,6 +28,10 @@ pub enum Group {
     Checkout,
     /// What the search saw.
     Search,
+    /// Why partners were asked.
+    Round,
+    /// Why sweeps ended.
+    Ending,
     /// Commands to bookstores and provider.
     Command,
     /// Lifecycle events.
@@ -80,12 +85,14 @@ pub const OUT_OF_REACH: &[OutOfReach] = &[
 ];
 
 impl Group {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Row,
         Self::Event,
         Self::Status,
         Self::Checkout,
         Self::Search,
+        Self::Round,
+        Self::Ending,
         Self::Command,
         Self::Told,
         Self::Notice,
@@ -104,6 +111,8 @@ impl Group {
             Self::Status => "status",
             Self::Checkout => "checkout",
             Self::Search => "search",
+            Self::Round => "round",
+            Self::Ending => "ending",
             Self::Command => "command",
             Self::Told => "told",
             Self::Notice => "notice",
@@ -123,6 +132,8 @@ impl Group {
             Self::Status | Self::Outcome => &STATUSES,
             Self::Checkout => CHECKOUTS,
             Self::Search => SEARCH,
+            Self::Round => &OPENINGS,
+            Self::Ending => &ENDINGS,
             Self::Command => COMMANDS,
             Self::Told => &TOLD,
             Self::Notice => &NOTICES,
@@ -150,6 +161,8 @@ static TOLD: Labels = LazyLock::new(|| EventKind::ALL.map(EventKind::label).to_v
 static NOTICES: Labels = LazyLock::new(|| Outcome::ALL.map(Outcome::label).to_vec());
 static REASONS: Labels =
     LazyLock::new(|| RejectReason::ALL.iter().map(|reason| reason.label()).collect());
+static OPENINGS: Labels = LazyLock::new(|| Opening::ALL.map(Opening::label).to_vec());
+static ENDINGS: Labels = LazyLock::new(|| Ending::ALL.map(Ending::label).to_vec());
 static FAULTS: Labels = LazyLock::new(|| Fault::ALL.iter().map(|fault| fault.label()).collect());
 static STATUSES: Labels = LazyLock::new(|| {
     [
@@ -209,6 +222,8 @@ const SEARCH: &[&str] = &[
     "down",
     "late_quote",
     "duplicate_quote",
+    "hedged",
+    "demoted",
     "invalid_quote",
     "commit_conflict",
     "stray_answer",

@@ -6,6 +6,7 @@ use broker::store::{Committed, FailedCommit, OutboxProgress, Store, Write};
 use broker_core::Batch;
 use broker_core::batch::StreamPosition;
 use broker_core::engine::input::{CommitToken, Input};
+use broker_core::engine::ranking::snapshot::{Snapshot, SnapshotNumber};
 use schemas::DurationMs;
 use schemas::event::{DeadLetter, DeadPayload};
 
@@ -28,6 +29,7 @@ pub(super) enum Tag {
     Batch(CommitToken),
     Letter { delivery: Delivery, position: StreamPosition, letter: Box<DeadLetter> },
     Progress,
+    Ranking(SnapshotNumber),
 }
 
 /// See the module.
@@ -63,6 +65,10 @@ impl Node {
 
     pub(super) fn write_progress(&mut self, progress: OutboxProgress, scene: &mut Scene) {
         self.write(Tag::Progress, Write::Outbox(progress), scene);
+    }
+
+    pub(super) fn keep_ranking(&mut self, snapshot: Box<Snapshot>, scene: &mut Scene) {
+        self.write(Tag::Ranking(snapshot.number), Write::Ranking(snapshot), scene);
     }
 
     fn write(&mut self, tag: Tag, write: Write, scene: &mut Scene) {
@@ -133,6 +139,9 @@ impl Node {
                 self.write_letter(delivery, position, *letter, scene);
             }
             (Tag::Progress, Committed::Outbox) => self.egress.saved(),
+            (Tag::Ranking(number), Committed::Ranking) => {
+                self.inputs.push_back(Input::RankingKept(number));
+            }
             (tag, other) => panic!("the store refuses what was decided: {tag:?}: {other:?}"),
         }
     }

@@ -74,6 +74,7 @@ fn the_engine_says_why_it_wants_to_be_called() {
         boot_epoch: 1,
         token_key: [7; 32],
         hot_max: 10,
+        ranking: broker_core::engine::ranking::RankingStart::default(),
     };
     let engine = Engine::new(config(Vec::new()), T0);
     assert_eq!(engine.poll_timeout().map(|(_, why)| why), Some(WakeReason::Scan));

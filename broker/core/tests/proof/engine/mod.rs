@@ -3,10 +3,15 @@
 mod answers;
 mod calls;
 mod durability;
+mod hedging;
 mod lateness;
+mod learning;
+mod market;
 mod memory;
+mod planning;
 mod receipts;
 mod rig;
 mod soak;
 mod strategy;
 mod update;
+mod worth;

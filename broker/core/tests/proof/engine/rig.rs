@@ -9,6 +9,8 @@ use broker_core::batch::{
 use broker_core::effect::{Effect, PartnerCommand, PaymentCommand};
 use broker_core::engine::input::{CommitToken, Input, Origin, QuoteAnswer, QuoteOutcome, TimerRow};
 use broker_core::engine::output::{Answer, Fact, Output, Question};
+use broker_core::engine::ranking::RankingStart;
+use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::engine::{Engine, EngineConfig};
 use broker_core::event::{Event, PartnerAnswer, PartnerOutcome, PaymentAnswer, PaymentOutcome};
 use broker_core::partner::PartnerProfile;
@@ -34,6 +36,7 @@ pub(crate) struct Asked {
 pub(crate) struct Disk {
     pub(crate) requests: BTreeMap<RequestId, Stored>,
     pub(crate) receipts: Vec<Receipt>,
+    pub(crate) ranking: Option<Snapshot>,
     pub(crate) timers: BTreeSet<TimerRow>,
     pub(crate) active: BTreeSet<RequestId>,
     pub(crate) outbox: Vec<OutboxRow>,
@@ -72,6 +75,7 @@ fn config(profiles: &[PartnerProfile], epoch: u32) -> EngineConfig {
         boot_epoch: epoch,
         token_key: [7; 32],
         hot_max: 1000,
+        ranking: RankingStart::default(),
     }
 }
 
@@ -107,7 +111,11 @@ impl Rig {
 
     /// A new life on the same disk.
     pub(crate) fn crash(&mut self, epoch: u32) {
-        self.engine = Engine::new(config(&self.profiles, epoch), self.now);
+        let snapshot = self.disk.ranking.clone();
+        let ranking = RankingStart { snapshot, ..RankingStart::default() };
+        let policy = self.engine.policy().clone();
+        let config = EngineConfig { ranking, policy, ..config(&self.profiles, epoch) };
+        self.engine = Engine::new(config, self.now);
         self.asked.clear();
         self.held.clear();
         for request in self.disk.active.clone() {
@@ -156,6 +164,11 @@ impl Rig {
                     let due = self.disk.timers.iter().filter(|row| row.at <= until);
                     let timers = due.copied().collect();
                     self.engine.handle(Input::Timers { until, timers }, self.now);
+                }
+                Output::SaveRanking(snapshot) => {
+                    let number = snapshot.number;
+                    self.disk.ranking = Some(*snapshot);
+                    self.engine.handle(Input::RankingKept(number), self.now);
                 }
                 Output::Observe(fact) => self.facts.push(fact),
             }

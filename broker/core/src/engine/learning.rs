@@ -1,0 +1,115 @@
+//! What the engine tells its ranking, and what an operator tells it.
+
+use schemas::{DurationMs, PartnerId, RejectReason, RequestId};
+
+use super::Engine;
+use super::hot::Presence;
+use super::input::{Origin, QuoteOutcome};
+use super::output::{Answer, CallOutcome, Fact, Output};
+use super::ranking::snapshot::SnapshotNumber;
+use super::ranking::{Demotion, Fared, Steering};
+use super::sweep::{Call, CallState};
+use crate::partner::PartnerIndex;
+use crate::receipt::search::Came;
+
+impl Engine {
+    /// A question to a partner has ended.
+    pub(super) fn ended(&mut self, partner: PartnerIndex, outcome: CallOutcome, took: DurationMs) {
+        self.ranking.ended(partner, outcome, took, self.now);
+        self.observe(Fact::Quote { partner, outcome, took_ms: took.as_ms() });
+        if self.ranking.is_failing(partner) {
+            self.demote(partner, Demotion::Failing);
+        }
+    }
+
+    pub(super) fn demote(&mut self, partner: PartnerIndex, why: Demotion) {
+        if self.ranking.demote(partner) {
+            self.observe(Fact::Demoted { partner, why });
+        }
+    }
+
+    /// The answer to a question whose sweep is over.
+    pub(super) fn learn_late(
+        &mut self,
+        counter: u64,
+        partner: PartnerIndex,
+        answer: &QuoteOutcome,
+    ) {
+        let outcome = match answer {
+            QuoteOutcome::Offer { .. } => CallOutcome::Offer,
+            QuoteOutcome::NoStock => CallOutcome::NoStock,
+            QuoteOutcome::Refused => CallOutcome::Refused,
+        };
+        self.ranking.came_late(counter, partner, outcome, self.now);
+    }
+
+    /// A sweep is about to be decided.
+    pub(super) fn learn_from(&mut self, request: RequestId) {
+        let Some(hot) = self.hot.get(&request) else { return };
+        let (Some(sweep), Presence::Present(record)) = (&hot.sweep, &hot.presence) else { return };
+        let grace = self.config.policy.grace;
+        // Whoever was not given the time to answer has not failed.
+        let had_its_chance = |call: &&Call| match call.state {
+            CallState::Ended(came) => match came {
+                Came::Offer
+                | Came::NoStock
+                | Came::Unusable
+                | Came::Refused
+                | Came::TimedOut
+                | Came::Down
+                | Came::Canceled
+                | Came::Shadow => true,
+                Came::NotSent => false,
+            },
+            CallState::Asked => call.planned.counts && call.took(self.now) >= grace,
+            CallState::Unopened | CallState::Waiting => false,
+        };
+        let fared: Vec<Fared> = sweep
+            .calls
+            .iter()
+            .filter(had_its_chance)
+            .map(|call| {
+                let (partner, total, shadow) = (call.partner(), call.total, call.planned.shadow);
+                Fared { partner, total, shadow }
+            })
+            .collect();
+        let within = |quote: &&crate::Quote| quote.is_affordable(record.terms.max_total);
+        let totals = |quote: &crate::Quote| quote.worst_total().map(|total| total.minor());
+        let affordable = sweep.offers.iter().filter(within).filter_map(totals).min();
+        let best = affordable.or_else(|| sweep.offers.iter().filter_map(totals).min());
+        self.ranking.decided(&fared, best, self.now);
+        self.save_ranking(false);
+    }
+
+    fn save_ranking(&mut self, at_once: bool) {
+        let partners = &self.config.policy.partners;
+        if let Some(snapshot) = self.ranking.take_snapshot(partners, self.now, at_once) {
+            self.outputs.push_back(Output::SaveRanking(Box::new(snapshot)));
+        }
+    }
+
+    /// An operator's word counts at once; it is confirmed once it is kept.
+    pub(super) fn steer(
+        &mut self,
+        origin: Origin,
+        partner: &PartnerId,
+        steering: Option<Steering>,
+    ) {
+        let Some(index) = self.config.policy.partners.index_of(partner) else {
+            let detail = format!("there is no partner {partner}");
+            let answer = Answer::Rejected { reason: RejectReason::NotFound, detail };
+            return self.outputs.push_back(Output::Done { origin, answer });
+        };
+        self.ranking.steer(index, steering);
+        self.save_ranking(true);
+        self.steered.push((self.ranking.number(), origin));
+    }
+
+    /// A snapshot is durable: so is what operators said before it was taken.
+    pub(super) fn ranking_kept(&mut self, number: SnapshotNumber) {
+        let kept = self.steered.partition_point(|(of, _)| *of <= number);
+        for (_, origin) in self.steered.drain(..kept) {
+            self.outputs.push_back(Output::Done { origin, answer: Answer::Taken });
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The account of a sweep in its receipt: who was asked and who was not, and why.
+
+use schemas::Timestamp;
+
+use crate::engine::sweep::{Call, CallState, Sweep};
+use crate::partner::Partners;
+use crate::receipt::Search;
+use crate::receipt::search::{Asked, Came, Ending, Round, SkipReason, Skipped};
+
+impl Sweep {
+    pub(in crate::engine) fn account(
+        &self,
+        ended: Ending,
+        partners: &Partners,
+        now: Timestamp,
+    ) -> Search {
+        let mut rounds: Vec<Round> = self
+            .rounds
+            .iter()
+            .map(|round| Round {
+                after: round.at.since(self.started),
+                why: round.why,
+                asked: Vec::new(),
+            })
+            .collect();
+        let mut skipped = self.skipped.clone();
+        for call in &self.calls {
+            let partner = &partners.at(call.partner()).id;
+            match call.round.and_then(|round| rounds.get_mut(usize::from(round))) {
+                Some(round) => {
+                    let (came, took) = (call.came(), call.lasted(now));
+                    round.asked.push(Asked { partner: partner.clone(), came, took });
+                }
+                None => {
+                    let shadow = call.planned.shadow;
+                    let why = if shadow { SkipReason::Shadow } else { SkipReason::NotNeeded };
+                    Skipped::note(&mut skipped, why, partner);
+                }
+            }
+        }
+        Search { ranking: self.ranking.0, ended, rounds, skipped }
+    }
+}
+
+impl Call {
+    fn came(&self) -> Came {
+        match self.state {
+            CallState::Ended(_) if self.planned.shadow => Came::Shadow,
+            CallState::Ended(came) => came,
+            CallState::Asked => Came::Canceled,
+            CallState::Waiting | CallState::Unopened => Came::NotSent,
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! What is learned about partners, what operators say about them, and what of it survives.
+
+use broker_core::engine::input::{Input, QuoteOutcome};
+use broker_core::engine::output::{Answer, Fact, Output};
+use broker_core::engine::ranking::{Demotion, RankingStart, Standing, Steer, Steering, View};
+use broker_core::receipt::search::{Came, SkipReason};
+use schemas::text::Text;
+use schemas::{Isbn13, Timestamp};
+
+use super::rig::Rig;
+use crate::support::*;
+
+const HOUR_MS: u64 = 3_600_000;
+
+fn rig(names: &[&str], tier: u16) -> Rig {
+    Rig::with(names.iter().map(|name| plain(name)).collect(), |config| {
+        config.policy.tier_size = tier;
+        config.policy.explore_permille = 0;
+        config.policy.review_samples = 3;
+        config.policy.shadow_answers = 4;
+        config.policy.shadow_wins = 2;
+        config.ranking = RankingStart { seed: 5, snapshot: None };
+    })
+}
+
+fn ask(rig: &mut Rig, number: u64) {
+    let mut wanted = submission();
+    wanted.id = schemas::RequestId::from_parts(rig.now.as_unix_ms(), u128::from(number) << 48);
+    wanted.created_at = rig.now;
+    wanted.terms.expires_at = rig.now.saturating_add(LIFE);
+    rig.create(wanted);
+}
+
+fn view(rig: &Rig, name: &str) -> View {
+    let index = rig.engine.policy().partners.index_of(&partner(name)).unwrap();
+    rig.engine.ranking().view(index, rig.now)
+}
+
+fn steering(steer: Steer, until: Timestamp) -> Steering {
+    let text = "a reason";
+    let (by, why) = (Text::parse("ann").unwrap(), Text::parse(text).unwrap());
+    Steering { steer, until, said_at: T0, by, why }
+}
+
+fn steer(rig: &mut Rig, name: &str, said: Option<Steering>) {
+    let origin = rig.origin();
+    rig.send(Input::Steer { origin, partner: partner(name), steering: said });
+    assert_eq!(rig.told(origin), "taken");
+}
+
+/// Everybody asked answers: `name` with its price, the others that they have none.
+fn only_has_it(rig: &mut Rig, name: &str) {
+    for asked in rig.asked_names() {
+        if asked == name {
+            rig.offers(name, 1500);
+        } else {
+            rig.has_none(&asked);
+        }
+    }
+    rig.play_along();
+}
+
+#[test]
+fn whoever_wins_is_asked_first_before_long() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let mut rig = rig(&names, 2);
+    let mut asked_first = 0;
+    for number in 1..=60 {
+        ask(&mut rig, number);
+        asked_first += usize::from(number > 40 && rig.asked_names().contains(&"e".to_owned()));
+        while !rig.asked.is_empty() {
+            only_has_it(&mut rig, "e");
+        }
+        rig.wait(100);
+    }
+    assert!(asked_first >= 18, "{asked_first} of the last 20 times");
+    assert!(view(&rig, "e").near_permille > 900);
+    assert!(view(&rig, "a").near_permille < 200);
+}
+
+#[test]
+fn a_banned_partner_is_not_asked_until_the_ban_expires() {
+    let mut rig = rig(&["a", "b"], 10);
+    steer(&mut rig, "a", Some(steering(Steer::Ban, at(5_000))));
+    ask(&mut rig, 1);
+    assert_eq!(rig.asked_names(), ["b"]);
+    rig.has_none("b");
+    let search = rig.disk.receipts[0].search.clone().unwrap();
+    assert_eq!((search.skipped[0].why, search.skipped[0].named.len()), (SkipReason::Banned, 1));
+    rig.wait(5_000);
+    ask(&mut rig, 2);
+    assert_eq!(rig.asked_names(), ["a", "b"]);
+}
+
+#[test]
+fn a_pinned_partner_is_asked_first_and_a_word_can_be_taken_back() {
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    let mut rig = rig(&names, 1);
+    steer(&mut rig, "g", Some(steering(Steer::Pin, at(60_000))));
+    for number in 1..=5 {
+        ask(&mut rig, number);
+        assert_eq!(rig.asked_names(), ["g"]);
+        rig.offers("g", 1500);
+        rig.play_along();
+    }
+    steer(&mut rig, "g", Some(steering(Steer::Ban, at(60_000))));
+    ask(&mut rig, 6);
+    assert!(!rig.asked_names().contains(&"g".to_owned()));
+    steer(&mut rig, "g", None);
+    assert_eq!(view(&rig, "g").steering, None);
+}
+
+#[test]
+fn an_operators_word_is_confirmed_once_it_is_kept() {
+    let mut rig = rig(&["a"], 10);
+    let origin = rig.origin();
+    let said = Some(steering(Steer::Ban, at(5_000)));
+    rig.engine.handle(Input::Steer { origin, partner: partner("a"), steering: said }, rig.now);
+    let outputs: Vec<Output> = std::iter::from_fn(|| rig.engine.poll_output()).collect();
+    let [Output::SaveRanking(snapshot), ..] = outputs.as_slice() else { panic!("{outputs:?}") };
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Done { .. })));
+    rig.engine.handle(Input::RankingKept(snapshot.number), rig.now);
+    let told = rig.engine.poll_output();
+    assert_eq!(told, Some(Output::Done { origin, answer: Answer::Taken }));
+    let origin = rig.origin();
+    let nobody = partner("nobody");
+    rig.send(Input::Steer { origin, partner: nobody, steering: None });
+    assert_eq!(rig.told(origin), "not_found");
+}
+
+#[test]
+fn what_was_learned_and_said_survives_a_restart_and_the_receipt_names_the_snapshot() {
+    let mut rig = rig(&["a", "b"], 10);
+    for number in 1..=3 {
+        ask(&mut rig, number);
+        only_has_it(&mut rig, "a");
+        rig.wait(30_000);
+    }
+    let ban = steering(Steer::Ban, at(10 * HOUR_MS));
+    steer(&mut rig, "b", Some(ban.clone()));
+    let learned = (view(&rig, "a"), view(&rig, "b"));
+    rig.crash(2);
+    let (a, b) = (view(&rig, "a"), view(&rig, "b"));
+    assert_eq!(a.near_permille, learned.0.near_permille);
+    assert_eq!((a.answers, b.answers), (learned.0.answers, learned.1.answers));
+    assert_eq!(b.steering, Some(ban));
+    ask(&mut rig, 9);
+    only_has_it(&mut rig, "a");
+    let number = rig.disk.ranking.as_ref().unwrap().number.0;
+    let search = rig.disk.receipts.last().unwrap().search.clone().unwrap();
+    assert!(number >= 2 && search.ranking == number, "{number}, {}", search.ranking);
+}
+
+#[test]
+fn a_changed_ranking_is_saved_once_a_minute_and_an_unchanged_one_never() {
+    let mut rig = rig(&["a"], 10);
+    let saved = |rig: &Rig| rig.disk.ranking.as_ref().map_or(0, |snapshot| snapshot.number.0);
+    for number in 1..=100 {
+        ask(&mut rig, number);
+        rig.has_none("a");
+        rig.wait(1_000);
+    }
+    assert_eq!(saved(&rig), 1);
+    rig.wait(300_000);
+    assert_eq!(saved(&rig), 1);
+}
+
+#[test]
+fn a_partner_that_offers_another_book_loses_its_tier_at_once() {
+    let mut rig = rig(&["a", "b"], 10);
+    ask(&mut rig, 1);
+    let call = rig.question("a").call;
+    let isbn = Isbn13::parse("9781861972712").unwrap();
+    rig.say("a", call, QuoteOutcome::Offer { isbn, quote: Box::new(quote("a", 1000)) });
+    assert_eq!(view(&rig, "a").standing, Standing::Third);
+    assert_eq!(view(&rig, "b").standing, Standing::First);
+    let demoted = |fact: &Fact| matches!(fact, Fact::Demoted { why: Demotion::Integrity, .. });
+    assert_eq!(rig.facts.iter().filter(|fact| demoted(fact)).count(), 1);
+}
+
+#[test]
+fn a_partner_that_is_silent_most_of_the_time_loses_its_tier_and_is_still_asked_by_cheapest() {
+    let mut rig = rig(&["a", "b"], 10);
+    for number in 1..=25 {
+        ask(&mut rig, number);
+        rig.has_none("b");
+        rig.wait(2_000);
+        rig.asked.clear();
+        rig.command(
+            schemas::RequestId::from_parts(rig.now.as_unix_ms() - 2_000, u128::from(number) << 48),
+            cancel(),
+        );
+    }
+    assert_eq!(view(&rig, "a").standing, Standing::Third);
+    let failing = |fact: &&Fact| matches!(fact, Fact::Demoted { why: Demotion::Failing, .. });
+    assert_eq!(rig.facts.iter().filter(failing).count(), 1);
+    rig.asked.clear();
+    let mut wanted = submission();
+    wanted.id = request_id(77);
+    wanted.terms.strategy = schemas::purchase::Strategy::Cheapest;
+    wanted.terms.expires_at = rig.now.saturating_add(LIFE);
+    rig.create(wanted);
+    assert!(rig.asked_names().contains(&"a".to_owned()));
+}
+
+#[test]
+fn tiers_change_after_two_reviews_that_agree_and_one_at_a_time() {
+    let names = ["a", "b", "c", "d", "e", "f"];
+    let mut rig = rig(&names, 1);
+    let round = |rig: &mut Rig, number: u64| {
+        ask(rig, number);
+        while !rig.asked.is_empty() {
+            only_has_it(rig, "c");
+        }
+    };
+    // Everybody is asked often enough to be known.
+    for number in 1..=40 {
+        let mut wanted = submission();
+        wanted.id = request_id(1_000 + number);
+        wanted.terms.strategy = schemas::purchase::Strategy::Cheapest;
+        rig.create(wanted);
+        only_has_it(&mut rig, "c");
+    }
+    let standings = |rig: &Rig| names.map(|name| view(rig, name).standing as u8);
+    rig.wait(HOUR_MS);
+    round(&mut rig, 1);
+    assert_eq!(standings(&rig), [1; 6], "one review changes nothing");
+    rig.wait(HOUR_MS);
+    round(&mut rig, 2);
+    let after = standings(&rig);
+    assert_eq!(after[2], 1, "{after:?}");
+    assert_eq!(after.iter().filter(|standing| **standing == 2).count(), 2, "{after:?}");
+    rig.wait(HOUR_MS);
+    round(&mut rig, 3);
+    assert_eq!(standings(&rig), after);
+}
+
+/// `new` joins a directory whose others are known.
+fn joined() -> Rig {
+    let mut before = rig(&["a", "b"], 10);
+    ask(&mut before, 1);
+    only_has_it(&mut before, "a");
+    before.wait(60_000);
+    ask(&mut before, 2);
+    only_has_it(&mut before, "a");
+    let snapshot = before.disk.ranking.clone().expect("a minute has passed");
+    let profiles = ["a", "b", "new"].map(plain).to_vec();
+    Rig::with(profiles, |config| {
+        config.policy.shadow_answers = 4;
+        config.policy.shadow_wins = 2;
+        config.ranking = RankingStart { seed: 5, snapshot: Some(snapshot) };
+    })
+}
+
+#[test]
+fn a_newly_come_partner_is_asked_but_never_bought_from() {
+    let mut rig = joined();
+    assert_eq!(view(&rig, "new").standing, Standing::Shadow);
+    assert_eq!(view(&rig, "a").standing, Standing::First);
+    ask(&mut rig, 1);
+    assert_eq!(rig.asked_names(), ["a", "b", "new"]);
+    rig.offers("new", 1000);
+    assert!(rig.disk.receipts.is_empty(), "its price ends nothing");
+    rig.has_none("b");
+    rig.offers("a", 2000);
+    let receipt = &rig.disk.receipts[0];
+    assert_eq!((receipt.asked, receipt.answered, receipt.quotes.len()), (2, 2, 1));
+    assert_eq!(receipt.quotes[0].partner, partner("a"));
+    let asked = &receipt.search.as_ref().unwrap().rounds[0].asked;
+    let came = asked.iter().find(|asked| asked.partner == partner("new")).map(|asked| asked.came);
+    assert_eq!(came, Some(Came::Shadow));
+}
+
+#[test]
+fn its_word_alone_is_neither_stock_nor_coverage() {
+    let mut rig = joined();
+    ask(&mut rig, 1);
+    rig.offers("new", 1000);
+    rig.has_none("a");
+    rig.has_none("b");
+    assert_eq!(rig.disk.receipts[0].verdict, broker_core::receipt::Verdict::NoStock);
+}
+
+#[test]
+fn where_everybody_is_new_somebody_is_bought_from_all_the_same() {
+    let mut elsewhere = rig(&["x"], 10);
+    steer(&mut elsewhere, "x", None);
+    let snapshot = elsewhere.disk.ranking.expect("a word is kept at once");
+    let mut rig = Rig::with(vec![plain("a"), plain("b")], |config| {
+        config.ranking = RankingStart { seed: 5, snapshot: Some(snapshot) };
+    });
+    assert_eq!(view(&rig, "a").standing, Standing::Shadow);
+    ask(&mut rig, 1);
+    only_has_it(&mut rig, "a");
+    assert_eq!(rig.disk.receipts[0].verdict, broker_core::receipt::Verdict::Buy);
+}
+
+#[test]
+fn a_newly_come_partner_that_has_shown_itself_is_bought_from() {
+    let mut rig = joined();
+    for number in 1..=4 {
+        assert_eq!(view(&rig, "new").standing, Standing::Shadow);
+        ask(&mut rig, number);
+        rig.offers("new", 1000);
+        rig.has_none("b");
+        rig.offers("a", 2000);
+        rig.play_along();
+    }
+    ask(&mut rig, 5);
+    assert_eq!(view(&rig, "new").standing, Standing::Second);
+    rig.offers("new", 1000);
+    rig.has_none("b");
+    rig.offers("a", 2000);
+    assert_eq!(rig.disk.receipts.last().unwrap().quotes[0].partner, partner("new"));
+}
+
+#[test]
+fn an_answer_that_came_too_late_to_matter_still_tells_how_fast_its_store_is() {
+    let mut rig = rig(&["a", "b"], 10);
+    ask(&mut rig, 1);
+    let late = rig.question("b").call;
+    rig.offers("a", 1000);
+    assert_eq!(view(&rig, "b").answers, 0);
+    rig.wait(400);
+    rig.say("b", late, QuoteOutcome::NoStock);
+    assert_eq!(rig.facts.last(), Some(&Fact::LateQuote));
+    let b = view(&rig, "b");
+    assert_eq!(b.answers, 1);
+    assert!(b.p50.is_some_and(|p50| (400..=450).contains(&p50.as_ms())), "{:?}", b.p50);
+    rig.say("b", late, QuoteOutcome::NoStock);
+    assert_eq!(view(&rig, "b").answers, 1, "only once");
+}
+
+#[test]
+fn the_same_inputs_rank_alike() {
+    let play = || {
+        let mut rig = rig(&["a", "b", "c", "d", "e", "f"], 2);
+        for number in 1..=30 {
+            ask(&mut rig, number);
+            while !rig.asked.is_empty() {
+                only_has_it(&mut rig, "d");
+            }
+            rig.wait(7_000);
+        }
+        (rig.log, rig.disk.ranking)
+    };
+    assert_eq!(play(), play());
+}

@@ -1,0 +1,43 @@
+//! The account of a search.
+
+use broker_core::receipt::search::{
+    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped,
+};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use schemas::DurationMs;
+
+use super::partner;
+
+pub(super) fn search() -> impl Strategy<Value = Search> + Clone {
+    let came = select(vec![
+        Came::Offer,
+        Came::NoStock,
+        Came::Unusable,
+        Came::Refused,
+        Came::TimedOut,
+        Came::Down,
+        Came::Canceled,
+        Came::NotSent,
+        Came::Shadow,
+    ]);
+    let asked = (partner(), came, any::<u32>()).prop_map(|(partner, came, took)| Asked {
+        partner,
+        came,
+        took: DurationMs(took.into()),
+    });
+    let round = (any::<u32>(), select(Opening::ALL.to_vec()), vec(asked, 0..4))
+        .prop_map(|(after, why, asked)| Round { after: DurationMs(after.into()), why, asked });
+    let why = select(vec![
+        SkipReason::DoesNotServe,
+        SkipReason::Banned,
+        SkipReason::Shadow,
+        SkipReason::NotNeeded,
+    ]);
+    let skipped = (why, any::<u16>(), vec(partner(), 0..3))
+        .prop_map(|(why, count, named)| Skipped { why, count, named });
+    let lists = (vec(round, 0..4), vec(skipped, 0..3));
+    (any::<u64>(), select(Ending::ALL.to_vec()), lists)
+        .prop_map(|(ranking, ended, (rounds, skipped))| Search { ranking, ended, rounds, skipped })
+}

@@ -1,0 +1,114 @@
+//! How a sweep went about it: whom it asked, in which order and why, and whom it did not.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{DurationMs, PartnerId};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Search {
+    /// Number of the ranking snapshot that the order of questions goes back to; 0 before the first.
+    pub ranking: u64,
+    pub ended: SearchEnding,
+    /// Rounds of questions, the first one first.
+    pub rounds: Vec<SearchRound>,
+    /// Partners that were not asked, by reason.
+    pub skipped: Vec<SkippedPartners>,
+}
+
+/// Partners asked at the same time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SearchRound {
+    /// Milliseconds since the sweep began.
+    pub after_ms: DurationMs,
+    pub why: RoundReason,
+    pub asked: Vec<AskedPartner>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AskedPartner {
+    pub partner_id: PartnerId,
+    pub came: QuestionEnd,
+    /// Milliseconds from the question to its end.
+    pub took_ms: DurationMs,
+}
+
+/// What came of a question.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum QuestionEnd {
+    Offer,
+    NoStock,
+    /// An offer of something else than what was asked for.
+    Unusable,
+    Refused,
+    TimedOut,
+    /// Nobody listened.
+    Down,
+    /// The decision did not wait for it.
+    Canceled,
+    /// Too many questions to this partner were open.
+    NotSent,
+    /// Asked to get to know the partner; nothing is bought there yet.
+    Shadow,
+}
+
+/// Why a round of questions was opened.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum RoundReason {
+    Everybody,
+    BestRanked,
+    /// All asked so far had answered, and nothing affordable had come.
+    NothingAffordable,
+    /// Nothing affordable had come in time.
+    Slow,
+    /// A better offer than the one at hand was likely enough to be worth the questions.
+    BetterLikely,
+}
+
+/// Why a search ended.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SearchEnding {
+    /// Nobody was left to ask or to wait for.
+    AllEnded,
+    /// The first affordable offer, as `fast` wants it.
+    FirstFit,
+    /// Clearly below the limit, and nobody left was likely to beat it.
+    ClearlyBelow,
+    /// The time for better offers was over.
+    GraceOver,
+    /// Asking on was not worth it.
+    NotWorthAsking,
+    HardStop,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SkippedPartners {
+    pub why: SkipReason,
+    pub count: u16,
+    /// The first of them, best ranked first.
+    pub partner_ids: Vec<PartnerId>,
+}
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum SkipReason {
+    /// Not in this currency or not to this country.
+    DoesNotServe,
+    /// An operator said so.
+    Banned,
+    /// Newly come: asked only now and then.
+    Shadow,
+    /// The search ended before it was its turn.
+    NotNeeded,
+}
