@@ -1,6 +1,8 @@
 //! What one run is made of, drawn anew for each: some faults are off, some are rare, some extreme
 //! (swarm testing). Everything drawn is printed with a failure.
 
+mod search;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,6 +12,7 @@ use schemas::PartnerId;
 
 use super::choices::{Choices, Lane};
 use super::fault::Fault;
+pub use search::Search;
 
 /// Thousandths, how likely each opportunity is used.
 pub type Permille = u32;
@@ -37,6 +40,7 @@ pub struct Options {
     pub absence_span_ms: u32,
     /// Provider troubles (declined, lost, failed, slow), each strikes this often.
     pub provider_trouble: Permille,
+    pub search: Search,
 }
 
 /// How strong a fault is, from never to nearly always; the tamest first.
@@ -70,6 +74,8 @@ impl Options {
             provider_fences: !choices.strikes(lane, 200),
             provider_trouble: if calm { 0 } else { *choices.pick(lane, &[0, 0, 20, 200]) },
             absence_span_ms: *choices.pick(lane, &[30_000, 500]),
+            // Last: what was recorded before there was a choice here asks everybody.
+            search: Search::draw(choices),
         }
     }
 
@@ -157,6 +163,6 @@ impl fmt::Display for Options {
         write!(f, "; delays to {} ms; ", self.network_delay_max_ms)?;
         let fences = if self.provider_fences { "fences" } else { "does not fence" };
         write!(f, "the provider {fences}, trouble={}", self.provider_trouble)?;
-        write!(f, "; absent twice after {} ms", self.absence_span_ms)
+        write!(f, "; absent twice after {} ms; {}", self.absence_span_ms, self.search)
     }
 }

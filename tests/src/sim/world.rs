@@ -82,8 +82,9 @@ impl World {
         let version = directory.version();
         let profiles = directory.partners.into_iter().map(broker::directory::profile).collect();
         let absence_span = DurationMs(u64::from(luck.options.absence_span_ms));
+        let standard = Policy::standard(Partners::new(profiles, version));
         let setup = Setup {
-            policy: Policy { absence_span, ..Policy::standard(Partners::new(profiles, version)) },
+            policy: luck.options.search.applied_to(Policy { absence_span, ..standard }),
             catalog: catalog(&shelves.catalog),
             provider: config.payment.provider,
         };
