@@ -57,7 +57,8 @@ impl Engine {
         quotes.sort_by(|a, b| (choice(a), a.rank()).cmp(&(choice(b), b.rank())));
         let policy = &self.config.policy;
         let (asked, answered) = (sweep.eligible(), sweep.answered());
-        let enough = answered * 1000 >= asked * usize::from(policy.min_coverage_permille);
+        let enough = sweep.unopened == 0
+            && answered * 1000 >= asked * usize::from(policy.min_coverage_permille);
         let affordable: Vec<_> = quotes
             .iter()
             .filter(|quote| buyable(quote))

@@ -34,6 +34,8 @@ const IN_STOCK_HALF_LIFE: DurationMs = DurationMs(24 * 3_600_000);
 const NEAR_PERMILLE: u64 = 20;
 /// The median of fewer offers is no measure of a price.
 const MEDIAN_OFFERS_MIN: usize = 3;
+/// An answer is late when so many thousandths of the others took less.
+const LATE_PERMILLE: u32 = 950;
 /// A cached reservation value is good for so many further samples.
 const RESERVATION_STALE_AFTER: u32 = 16;
 
@@ -49,6 +51,8 @@ pub(super) struct Known {
     latency: Latency,
     prices: Prices,
     place: standing::Place,
+    /// After what an answer is late, and the number of answers it was computed from.
+    late_after: Option<(DurationMs, u32)>,
     /// Reservation value and the number of samples it was computed from.
     reservation: Option<(u64, u32)>,
 }
@@ -204,6 +208,28 @@ impl Ranking {
     ) -> Option<DurationMs> {
         let latency = &self.of(partner).latency;
         (latency.samples() >= samples_min.max(1)).then(|| latency.quantile(permille)).flatten()
+    }
+
+    /// After this long an answer is later than nearly all it has given. `None` as before.
+    pub(super) fn is_late_after(
+        &mut self,
+        partner: PartnerIndex,
+        samples_min: u32,
+    ) -> Option<DurationMs> {
+        let known = self.at(partner);
+        let samples = known.latency.samples();
+        if samples < samples_min.max(1) {
+            return None;
+        }
+        // Asked for with every question: a sixteenth more or fewer answers hardly change it.
+        if let Some((late, of)) = known.late_after
+            && samples.abs_diff(of) <= of / 16
+        {
+            return Some(late);
+        }
+        let late = known.latency.quantile(LATE_PERMILLE)?;
+        known.late_after = Some((late, samples));
+        Some(late)
     }
 
     /// Answers it has given so far.

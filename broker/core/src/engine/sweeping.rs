@@ -18,9 +18,6 @@ use crate::receipt::search::{Came, Opening};
 use crate::request::Status;
 use crate::timer::TimerKind;
 
-/// A second copy waits until so many thousandths of a partner's answers would have come.
-const HEDGE_QUANTILE_PERMILLE: u32 = 950;
-
 impl Engine {
     /// Starts, keeps or drops the sweep so that it fits the request as it now stands.
     pub(super) fn align_sweep(&mut self, request: RequestId) {
@@ -111,8 +108,8 @@ impl Engine {
         let partner = sweep.calls[index].partner();
         self.asking.earn_hedge(partner, policy.hedge_budget_permille);
         let samples = u32::from(policy.latency_samples);
-        let usual = self.ranking.answers_within(partner, HEDGE_QUANTILE_PERMILLE, samples)?;
-        Some(usual.max(policy.hedge_floor))
+        let late = self.ranking.is_late_after(partner, samples)?;
+        Some(late.max(policy.hedge_floor))
     }
 
     fn send_copy(&mut self, request: RequestId, index: usize) {

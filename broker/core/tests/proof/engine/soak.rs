@@ -5,6 +5,8 @@ use broker_core::batch::Change;
 use broker_core::effect::{Effect, PartnerCommand};
 use broker_core::engine::input::QuoteOutcome;
 use broker_core::partner::PartnerProfile;
+use broker_core::receipt::search::{Came, SkipReason};
+use broker_core::receipt::{Receipt, Verdict};
 use broker_core::transition;
 use proptest::prelude::*;
 use schemas::purchase::Mode;
@@ -143,6 +145,7 @@ fn come_to_rest(rig: &mut Rig) {
 
 fn check(rig: &Rig) {
     assert_eq!(rig.engine.hot_requests(), 0, "nothing is left in memory");
+    rig.disk.receipts.iter().for_each(|receipt| check_account(rig, receipt));
     for (id, stored) in &rig.disk.requests {
         let request = &stored.request;
         assert!(request.is_closed() && request.undo.is_empty(), "{}", head(request));
@@ -157,6 +160,22 @@ fn check(rig: &Rig) {
         assert!(stands <= orders && (orders == 0) <= (canceled == 0), "{}", head(request));
         check_folds(rig, *id);
     }
+}
+
+/// Everybody was asked once or not at all, and the receipt says what came of it.
+fn check_account(rig: &Rig, receipt: &Receipt) {
+    let Some(search) = &receipt.search else { return };
+    let asked: Vec<_> = search.rounds.iter().flat_map(|round| &round.asked).collect();
+    let skipped: usize = search.skipped.iter().map(|skipped| usize::from(skipped.count)).sum();
+    assert_eq!(asked.len() + skipped, rig.profiles.len(), "{search:?}");
+    assert!(search.rounds.iter().all(|round| !round.asked.is_empty()), "{search:?}");
+    for quote in &receipt.quotes {
+        let of = asked.iter().filter(|asked| asked.partner == quote.partner);
+        let came: Vec<Came> = of.map(|asked| asked.came).collect();
+        assert_eq!(came, [Came::Offer], "{quote:?}");
+    }
+    let everybody = search.skipped.iter().all(|skipped| skipped.why != SkipReason::NotNeeded);
+    assert!(everybody || receipt.verdict != Verdict::NoStock, "{search:?}");
 }
 
 fn number(effect: &Effect) -> Option<u16> {
@@ -205,8 +224,14 @@ proptest! {
     #[test]
     fn every_request_closes_whatever_happens_to_the_engine(
         acts in prop::collection::vec(act(), 0..80),
+        tier_size in prop::sample::select(vec![1_u16, 2, 3, 1000]),
+        latency_samples in prop::sample::select(vec![1_u16, 20]),
     ) {
-        let mut rig = Rig::new(profiles());
+        let mut rig = Rig::with(profiles(), |config| {
+            config.policy.tier_size = tier_size;
+            config.policy.latency_samples = latency_samples;
+            config.policy.hedge_budget_permille = 500;
+        });
         let mut lives = 1;
         for act in &acts {
             perform(&mut rig, act, &mut lives);
