@@ -2,7 +2,7 @@
 
 use schemas::directory::Transport;
 use schemas::id::CallId;
-use schemas::{DurationMs, PartnerId, RequestId};
+use schemas::{PartnerId, RequestId};
 
 use super::Engine;
 use super::hot::Task;
@@ -92,29 +92,28 @@ impl Engine {
         }
     }
 
+    /// Sends the question, or another copy of it whose time counts anew.
     fn send_question(&mut self, request: RequestId, index: usize) {
-        let hedge_after = self.hedge_after(request, index);
         let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
             return;
         };
-        sweep.asked(index, hedge_after, self.now);
-        self.send_copy(request, index);
-    }
-
-    /// When a second copy may be sent: once most of this partner's answers would have come.
-    fn hedge_after(&mut self, request: RequestId, index: usize) -> Option<DurationMs> {
         let policy = &self.config.policy;
-        let sweep = self.hot.get(&request)?.sweep.as_ref()?;
         let partner = sweep.calls[index].partner();
         self.asking.earn_hedge(partner, policy.hedge_budget_permille);
-        let samples = u32::from(policy.latency_samples);
-        let late = self.ranking.is_late_after(partner, samples)?;
-        Some(late.max(policy.hedge_floor))
+        // A second copy may be sent once most of this partner's answers would have come.
+        let late = self.ranking.is_late_after(partner, u32::from(policy.latency_samples));
+        sweep.asked(index, late.map(|late| late.max(policy.hedge_floor)), self.now);
+        // A question that had to wait for a place is timed from now on.
+        let rearmed = sweep.registered != Some(sweep.wake);
+        self.send_copy(request, index);
+        if rearmed {
+            self.register_wake(request);
+        }
     }
 
     fn send_copy(&mut self, request: RequestId, index: usize) {
-        let Some(hot) = self.hot.get_mut(&request) else { return };
-        let (Some(sweep), super::hot::Presence::Present(record)) = (&mut hot.sweep, &hot.presence)
+        let Some(hot) = self.hot.get(&request) else { return };
+        let (Some(sweep), super::hot::Presence::Present(record)) = (&hot.sweep, &hot.presence)
         else {
             return;
         };
@@ -132,10 +131,6 @@ impl Engine {
             not_after: sweep.hard_stop,
         };
         self.asking.push(sweep.calls[index].partner(), question);
-        // A question that had to wait for a place is timed from now on.
-        if sweep.registered != Some(sweep.wake) {
-            self.register_wake(request);
-        }
     }
 
     /// Frees the place of a finished call and lets the next waiting one go.
@@ -189,7 +184,6 @@ impl Engine {
         }
         let counter = answer.call.counter;
         let Some((request, index)) = self.find_call(counter) else {
-            self.learn_late(counter, partner, &answer.outcome);
             return self.late_quote(partner, answer);
         };
         let hot = self.hot.get_mut(&request).expect("found by find_call");
@@ -238,23 +232,31 @@ impl Engine {
         self.go_on(request);
     }
 
+    /// An answer that no sweep waits for under this id. It is learned from; a queued partner's
+    /// offer may still buy the book.
     fn late_quote(&mut self, partner: PartnerIndex, answer: QuoteAnswer) {
-        let QuoteOutcome::Offer { isbn, quote } = answer.outcome else {
-            return self.observe(Fact::LateQuote);
+        let counter = answer.call.counter;
+        let taken = match &answer.outcome {
+            QuoteOutcome::Offer { isbn, .. } => {
+                self.late.take(counter, partner).filter(|late| late.isbn == *isbn)
+            }
+            QuoteOutcome::NoStock | QuoteOutcome::Refused => None,
         };
-        match self.late.take(answer.call.counter, partner) {
-            Some(late) if late.isbn == isbn => match self.open_call(late.request, partner) {
-                // A newer sweep has asked the same question: this is its answer, only sooner.
-                Some(call) => {
-                    let outcome = QuoteOutcome::Offer { isbn, quote };
-                    self.quote(partner, QuoteAnswer { call, outcome });
-                }
-                None => {
-                    let task = Task::Sweep { event: Event::LateOffer(*quote), receipt: None };
-                    self.enqueue(late.request, None, None, task);
-                }
-            },
-            Some(_) | None => self.observe(Fact::LateQuote),
+        // A newer sweep has asked the same question: this is its answer, only sooner.
+        if let Some(late) = taken
+            && let Some(call) = self.open_call(late.request, partner)
+        {
+            return self.quote(partner, QuoteAnswer { call, ..answer });
+        }
+        self.learn_late(counter, partner, &answer.outcome);
+        match (taken, answer.outcome) {
+            (Some(late), QuoteOutcome::Offer { quote, .. }) => {
+                let task = Task::Sweep { event: Event::LateOffer(*quote), receipt: None };
+                self.enqueue(late.request, None, None, task);
+            }
+            (_, QuoteOutcome::Offer { .. } | QuoteOutcome::NoStock | QuoteOutcome::Refused) => {
+                self.observe(Fact::LateQuote);
+            }
         }
     }
 
