@@ -62,6 +62,7 @@ impl Key {
         match self.kind {
             Kind::Number | Kind::NumberList if ends("_ms") => "milliseconds",
             Kind::Number if ends("_permille") => "thousandths",
+            Kind::Number if ends("_permyriad") => "ten-thousandths",
             Kind::Number => "count",
             Kind::Text if ends("_file") || ends("dir") => "path",
             Kind::Text | Kind::TextList if ends("url") || ends("urls") => "URL",
