@@ -339,8 +339,9 @@ impl Engine {
         }
     }
 
-    /// Forgets the sweep. Questions that have not left are taken back. Live calls are no longer counted as in flight; queued ones may still
-    /// bring an offer.
+    /// Forgets the sweep. Questions that have not left are taken back. Live calls are no longer
+    /// counted as in flight; queued ones may still bring an offer, except those of shadows, from
+    /// which nothing is bought.
     pub(super) fn drop_sweep(&mut self, request: RequestId) {
         let Some(hot) = self.hot.get_mut(&request) else { return };
         let Some(sweep) = hot.sweep.take() else { return };
@@ -353,14 +354,14 @@ impl Engine {
             if call.state != CallState::Asked {
                 continue;
             }
-            let PlannedCall { partner, transport, response, .. } = call.planned;
+            let PlannedCall { partner, transport, response, shadow, .. } = call.planned;
             if transport == Transport::Live {
                 let epoch = self.config.boot_epoch;
                 self.asking.take_back(partner, CallId { epoch, counter });
             }
             self.ranking.canceled(counter, partner, call.asked_at, response);
             self.free_place(partner);
-            if let (Transport::Queued, Some(isbn)) = (transport, isbn) {
+            if let (Transport::Queued, Some(isbn), false) = (transport, isbn, shadow) {
                 self.late.remember(counter, LateCall { request, partner, isbn });
             }
         }

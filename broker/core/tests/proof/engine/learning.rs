@@ -1,8 +1,11 @@
 //! What is learned about partners, what operators say about them, and what of it survives.
 
+use broker_core::Policy;
 use broker_core::engine::input::{Input, QuoteOutcome};
 use broker_core::engine::output::{Answer, Fact, Output};
 use broker_core::engine::ranking::{Demotion, RankingStart, Standing, Steer, Steering, View};
+use broker_core::partner::PartnerProfile;
+use broker_core::receipt::Verdict;
 use broker_core::receipt::search::{Came, SkipReason};
 use schemas::text::Text;
 use schemas::{Isbn13, Timestamp};
@@ -237,6 +240,11 @@ fn tiers_change_after_two_reviews_that_agree_and_one_at_a_time() {
 
 /// `new` joins a directory whose others are known.
 fn joined() -> Rig {
+    joined_by(vec![plain("new")], |_| {})
+}
+
+/// Newcomers join a directory in which `a` and `b` are known.
+fn joined_by(newcomers: Vec<PartnerProfile>, change: impl FnOnce(&mut Policy)) -> Rig {
     let mut before = rig(&["a", "b"], 10);
     ask(&mut before, 1);
     only_has_it(&mut before, "a");
@@ -244,11 +252,13 @@ fn joined() -> Rig {
     ask(&mut before, 2);
     only_has_it(&mut before, "a");
     let snapshot = before.disk.ranking.clone().expect("a minute has passed");
-    let profiles = ["a", "b", "new"].map(plain).to_vec();
+    let mut profiles = ["a", "b"].map(plain).to_vec();
+    profiles.extend(newcomers);
     Rig::with(profiles, |config| {
         config.policy.shadow_answers = 4;
         config.policy.shadow_wins = 2;
         config.ranking = RankingStart { seed: 5, snapshot: Some(snapshot) };
+        change(&mut config.policy);
     })
 }
 
@@ -272,13 +282,28 @@ fn a_newly_come_partner_is_asked_but_never_bought_from() {
 }
 
 #[test]
+fn its_late_offer_buys_nothing_and_is_learned_from() {
+    let mut rig = joined_by(vec![queued("new")], |_| {});
+    ask(&mut rig, 1);
+    let late = rig.question("new").call;
+    rig.has_none("a");
+    rig.has_none("b");
+    assert_eq!(rig.status(request_id(1)), "out_of_stock");
+    let offer = QuoteOutcome::Offer { isbn: isbn(), quote: Box::new(quote("new", 1000)) };
+    rig.say("new", late, offer);
+    assert_eq!(rig.status(request_id(1)), "out_of_stock");
+    assert_eq!(rig.facts.last(), Some(&Fact::LateQuote));
+    assert_eq!(view(&rig, "new").answers, 1);
+}
+
+#[test]
 fn its_word_alone_is_neither_stock_nor_coverage() {
     let mut rig = joined();
     ask(&mut rig, 1);
     rig.offers("new", 1000);
     rig.has_none("a");
     rig.has_none("b");
-    assert_eq!(rig.disk.receipts[0].verdict, broker_core::receipt::Verdict::NoStock);
+    assert_eq!(rig.disk.receipts[0].verdict, Verdict::NoStock);
 }
 
 #[test]
@@ -292,7 +317,7 @@ fn where_everybody_is_new_somebody_is_bought_from_all_the_same() {
     assert_eq!(view(&rig, "a").standing, Standing::Shadow);
     ask(&mut rig, 1);
     only_has_it(&mut rig, "a");
-    assert_eq!(rig.disk.receipts[0].verdict, broker_core::receipt::Verdict::Buy);
+    assert_eq!(rig.disk.receipts[0].verdict, Verdict::Buy);
 }
 
 #[test]
