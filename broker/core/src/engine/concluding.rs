@@ -28,7 +28,7 @@ impl Engine {
         let why = match sweep.next(&record.terms, self.now, policy) {
             Next::Wait => return,
             Next::Ask(why) => {
-                let calls = sweep.round(why, policy);
+                let calls = sweep.round(why, &record.terms, self.now, policy);
                 self.open_round(request, why, &calls);
                 // Nobody in that round may be worth waiting for.
                 return self.go_on(request);

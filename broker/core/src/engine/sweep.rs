@@ -33,8 +33,8 @@ pub(super) struct Sweep {
     /// Set by the first affordable offer and never moved by another; a round that is opened for a
     /// better price is given its time.
     pub(super) grace_until: Option<Timestamp>,
-    /// Worst total of the best affordable offer under the terms last looked at, minor units.
-    pub(super) best_affordable: Option<u64>,
+    /// The best affordable offer under the terms last looked at; it may have lapsed since.
+    best: Option<Best>,
     /// Its offers are worth waiting for others: it has just refused or vanished.
     last_resort: Option<PartnerId>,
     /// Calls that are waited for and not settled.
@@ -45,6 +45,13 @@ pub(super) struct Sweep {
     pub(super) wake: Timestamp,
     /// When it will be: its entry in [`super::Engine::wakes`].
     pub(super) registered: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Best {
+    /// Worst total, minor units.
+    total: u64,
+    valid_until: Timestamp,
 }
 
 /// A round that was opened.
@@ -115,7 +122,7 @@ impl Sweep {
             second_after: plan.second_after,
             patience: plan.patience,
             grace_until: None,
-            best_affordable: None,
+            best: None,
             last_resort,
             outstanding: 0,
             wake: plan.hard_stop,
@@ -207,16 +214,13 @@ impl Sweep {
     }
 
     fn note_affordable(&mut self, quote: &Quote, terms: &Terms, now: Timestamp, policy: &Policy) {
-        if quote.valid_until <= now || !quote.is_affordable(terms.max_total) {
-            return;
-        }
-        if self.last_resort.as_ref() == Some(&quote.partner) {
+        if !self.is_good(quote, terms, now) {
             return;
         }
         let Some(total) = quote.worst_total() else { return };
-        let better = self.best_affordable.is_none_or(|best| total.minor() < best);
+        let better = self.best.is_none_or(|best| total.minor() < best.total);
         if better {
-            self.best_affordable = Some(total.minor());
+            self.best = Some(Best { total: total.minor(), valid_until: quote.valid_until });
         }
         if self.grace_until.is_none() {
             let until = now.saturating_add(policy.grace);
@@ -225,15 +229,33 @@ impl Sweep {
         }
     }
 
+    /// It can be bought now, and not only for want of another.
+    fn is_good(&self, quote: &Quote, terms: &Terms, now: Timestamp) -> bool {
+        quote.valid_until > now
+            && quote.is_affordable(terms.max_total)
+            && self.last_resort.as_ref() != Some(&quote.partner)
+    }
+
+    /// Worst total of the best affordable offer, minor units. One that has lapsed is none: it must
+    /// not keep others from being asked before the book is called too dear.
+    pub(super) fn best_affordable(&self, terms: &Terms, now: Timestamp) -> Option<u64> {
+        let best = self.best?;
+        if best.valid_until > now {
+            return Some(best.total);
+        }
+        let good = self.offers.iter().filter(|quote| self.is_good(quote, terms, now));
+        good.filter_map(|quote| quote.worst_total().map(|total| total.minor())).min()
+    }
+
     /// The terms changed: look at every offer again.
     pub(super) fn reconsider(&mut self, terms: &Terms, now: Timestamp, policy: &Policy) {
-        self.best_affordable = None;
+        self.best = None;
         let offers = std::mem::take(&mut self.offers);
         for quote in &offers {
             self.note_affordable(quote, terms, now, policy);
         }
         self.offers = offers;
-        if self.best_affordable.is_none() {
+        if self.best.is_none() {
             self.grace_until = None;
         }
         let latest = terms.expires_at.saturating_sub(policy.placement_budget);

@@ -32,7 +32,7 @@ impl Sweep {
         if terms.strategy == Strategy::Cheapest {
             return if self.unopened > 0 { Next::Ask(Opening::Everybody) } else { Next::Wait };
         }
-        match (self.best_affordable, terms.strategy) {
+        match (self.best_affordable(terms, now), terms.strategy) {
             (None, _) => self.without_an_offer(now, policy),
             (Some(_), Strategy::Fast) => Next::End(Ending::FirstFit),
             (Some(best), Strategy::Balanced | Strategy::Cheapest) => {
@@ -93,12 +93,18 @@ impl Sweep {
     }
 
     /// The calls of the next round.
-    pub(in crate::engine) fn round(&self, why: Opening, policy: &Policy) -> Vec<usize> {
+    pub(in crate::engine) fn round(
+        &self,
+        why: Opening,
+        terms: &Terms,
+        now: Timestamp,
+        policy: &Policy,
+    ) -> Vec<usize> {
         let some = usize::from(policy.tier_size).saturating_mul(LATER_ROUND_TIERS).max(1);
         let unopened = self.calls.iter().enumerate().filter(|(_, call)| call.is_unopened());
         match why {
             Opening::BetterLikely => {
-                let Some(best) = self.best_affordable else { return Vec::new() };
+                let Some(best) = self.best_affordable(terms, now) else { return Vec::new() };
                 let totals = self.offers.iter().filter_map(|q| q.worst_total().map(|t| t.minor()));
                 let median = median(totals);
                 let worth = unopened.filter(|(_, call)| call.is_worth_asking(best, median));

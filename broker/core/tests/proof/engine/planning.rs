@@ -116,6 +116,24 @@ fn too_dear_is_only_said_after_everybody_was_asked() {
 }
 
 #[test]
+fn an_offer_that_lapsed_during_the_grace_keeps_nobody_from_being_asked() {
+    let mut rig = sweeping(Strategy::Balanced);
+    let first = rig.asked_names();
+    let mut brief = quote(&first[0], 2900);
+    brief.valid_until = at(100);
+    rig.offers_quote(&first[0], brief);
+    rig.wait(200);
+    assert!(rig.disk.receipts.is_empty(), "nothing can be bought, and six were not asked");
+    rig.wait(400);
+    let asked = rig.asked_names();
+    assert_eq!(asked.len(), 5, "the silent one and four more");
+    rig.offers(&asked[4], 2950);
+    rig.wait(200);
+    let receipt = &rig.disk.receipts[0];
+    assert_eq!((receipt.verdict, &receipt.quotes[0].partner), (Verdict::Buy, &partner(&asked[4])));
+}
+
+#[test]
 fn partners_whose_turn_never_came_keep_no_stock_from_being_believed() {
     let mut rig = sweeping_with(Strategy::Balanced, |policy| {
         policy.second_tier_after = DurationMs(2_900);
