@@ -150,7 +150,9 @@ impl Sweep {
         if why == Opening::BetterLikely {
             self.grace_until = Some(now.saturating_add(self.patience));
         }
-        self.rearm(now, policy);
+        // What is overdue stays due: the round may have been opened before it was looked at.
+        let times = self.grace_until.into_iter().chain(self.next_round_at(policy));
+        self.wake = times.filter(|at| *at > now).fold(self.wake, Timestamp::min);
     }
 
     /// The call was sent (again).

@@ -88,6 +88,18 @@ fn silence_opens_further_rounds_in_time() {
 }
 
 #[test]
+fn a_round_that_is_opened_late_does_not_put_off_what_is_overdue() {
+    let mut rig = sweeping(Strategy::Balanced);
+    let first = rig.asked_names();
+    // The engine was held up: an answer is taken in before anything that is due.
+    rig.now = at(1_005);
+    rig.has_none(&first[0]);
+    let asked = rig.asked_names();
+    assert_eq!(asked.len(), 6, "the other one, its retry, and four more");
+    assert_eq!(asked.iter().filter(|name| **name == first[1]).count(), 2);
+}
+
+#[test]
 fn with_little_time_left_rounds_follow_sooner() {
     let mut rig = Rig::with(NAMES.map(plain).to_vec(), |config| config.policy.tier_size = 2);
     let mut wanted = submission();
