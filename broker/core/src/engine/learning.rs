@@ -25,6 +25,12 @@ impl Engine {
     pub(super) fn demote(&mut self, partner: PartnerIndex, why: Demotion) {
         if self.ranking.demote(partner) {
             self.observe(Fact::Demoted { partner, why });
+            match why {
+                // A crash is no pardon.
+                Demotion::Integrity => self.save_ranking(true),
+                // Shows again soon enough.
+                Demotion::Failing => {}
+            }
         }
     }
 

@@ -9,7 +9,8 @@ use super::standing::Place;
 use super::{Known, Ranking, Standing, Steering};
 use crate::partner::Partners;
 
-/// A changed ranking is saved at most this often, except for an operator's word.
+/// A changed ranking is saved at most this often, except for an operator's word or a broken
+/// promise.
 const SAVE_EVERY: DurationMs = DurationMs(60_000);
 
 /// Counts snapshots, also across restarts; 0 before the first.

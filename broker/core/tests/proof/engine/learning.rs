@@ -179,6 +179,8 @@ fn a_partner_that_offers_another_book_loses_its_tier_at_once() {
     assert_eq!(view(&rig, "b").standing, Standing::First);
     let demoted = |fact: &Fact| matches!(fact, Fact::Demoted { why: Demotion::Integrity, .. });
     assert_eq!(rig.facts.iter().filter(|fact| demoted(fact)).count(), 1);
+    rig.crash(2);
+    assert_eq!(view(&rig, "a").standing, Standing::Third, "also in the next life");
 }
 
 #[test]
