@@ -23,16 +23,23 @@ pub(super) fn arrange(
         Strategy::Balanced if calls.len() <= tier => calls.len(),
         Strategy::Balanced => {
             by_rank(calls, now, ranking, |call, ranking| Reverse(ranking.draw(call.partner)));
-            explore(calls, tier, policy, ranking);
-            with_a_shadow(calls, tier, policy, ranking)
+            let first = tier.min(known(calls));
+            explore(calls, first, now, policy, ranking);
+            with_a_shadow(calls, first, policy, ranking)
         }
         Strategy::Fast => {
             by_rank(calls, now, ranking, |call, ranking| time_to_offer(call, policy, ranking));
-            let first = enough_for_an_offer(calls, policy, ranking).min(tier);
-            explore(calls, first, policy, ranking);
+            let known = &calls[..known(calls)];
+            let first = enough_for_an_offer(known, policy, ranking).min(tier);
+            explore(calls, first, now, policy, ranking);
             with_a_shadow(calls, first, policy, ranking)
         }
     }
+}
+
+/// Partners that are bought from. In the order of rank they come before the shadows.
+fn known(calls: &[PlannedCall]) -> usize {
+    calls.iter().filter(|call| !call.shadow).count()
 }
 
 /// Pinned ones first, then those whose answer can be waited for, then by tier, then by `key`.
@@ -80,15 +87,22 @@ fn enough_for_an_offer(calls: &[PlannedCall], policy: &Policy, ranking: &Ranking
 }
 
 /// Now and then somebody from behind takes a place in front: whoever is never asked can never show
-/// that he has become better.
-fn explore(calls: &mut [PlannedCall], first: usize, policy: &Policy, ranking: &mut Ranking) {
-    let known = calls.iter().filter(|call| !call.shadow).count();
+/// that he has become better. A pinned partner keeps its place.
+fn explore(
+    calls: &mut [PlannedCall],
+    first: usize,
+    now: Timestamp,
+    policy: &Policy,
+    ranking: &mut Ranking,
+) {
+    let known = known(calls);
     if first >= known {
         return;
     }
     let share = u64::from(policy.explore_permille);
     for slot in 0..first {
-        if ranking.stream().below(1000) < share {
+        let tried = ranking.stream().below(1000) < share;
+        if tried && !ranking.is_pinned(calls[slot].partner, now) {
             let behind = first as u64 + ranking.stream().below((known - first) as u64);
             calls.swap(slot, usize::try_from(behind).unwrap_or(slot));
         }

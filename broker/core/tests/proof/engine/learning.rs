@@ -114,6 +114,18 @@ fn a_pinned_partner_is_asked_first_and_a_word_can_be_taken_back() {
 }
 
 #[test]
+fn a_pinned_partner_keeps_its_place_also_when_others_are_tried() {
+    let names = ["a", "b", "c", "d"];
+    let mut rig = Rig::with(names.map(plain).to_vec(), |config| {
+        config.policy.tier_size = 1;
+        config.policy.explore_permille = 1000;
+    });
+    steer(&mut rig, "c", Some(steering(Steer::Pin, at(60_000))));
+    ask(&mut rig, 1);
+    assert_eq!(rig.asked_names(), ["c"]);
+}
+
+#[test]
 fn an_operators_word_is_confirmed_once_it_is_kept() {
     let mut rig = rig(&["a"], 10);
     let origin = rig.origin();
@@ -281,6 +293,17 @@ fn a_newly_come_partner_is_asked_but_never_bought_from() {
     let asked = &receipt.search.as_ref().unwrap().rounds[0].asked;
     let came = asked.iter().find(|asked| asked.partner == partner("new")).map(|asked| asked.came);
     assert_eq!(came, Some(Came::Shadow));
+}
+
+#[test]
+fn newly_come_partners_fill_no_places_of_a_round() {
+    let newcomers = ["n1", "n2", "n3", "n4"].map(plain).to_vec();
+    let mut rig = joined_by(newcomers, |policy| {
+        policy.tier_size = 3;
+        policy.explore_permille = 0;
+    });
+    ask(&mut rig, 1);
+    assert_eq!(rig.asked_names(), ["a", "b"]);
 }
 
 #[test]
