@@ -71,13 +71,16 @@ impl Asking {
         self.ready.entry(partner).or_default().push(question);
     }
 
-    /// Questions that have not left are taken back.
-    pub(super) fn take_back(&mut self, partner: PartnerIndex, call: CallId) {
-        let Some(questions) = self.ready.get_mut(&partner) else { return };
+    /// Takes back what has not left of a question; whether there was anything.
+    pub(super) fn take_back(&mut self, partner: PartnerIndex, call: CallId) -> bool {
+        let Some(questions) = self.ready.get_mut(&partner) else { return false };
+        let before = questions.len();
         questions.retain(|question| question.call != call);
+        let found = questions.len() < before;
         if questions.is_empty() {
             self.ready.remove(&partner);
         }
+        found
     }
 
     /// A question earns its partner a share of a second copy.

@@ -355,11 +355,11 @@ impl Engine {
                 continue;
             }
             let PlannedCall { partner, transport, response, shadow, .. } = call.planned;
-            if transport == Transport::Live {
-                let epoch = self.config.boot_epoch;
-                self.asking.take_back(partner, CallId { epoch, counter });
+            let id = CallId { epoch: self.config.boot_epoch, counter };
+            // Nobody is silent to a question that never left.
+            if transport == Transport::Queued || !self.asking.take_back(partner, id) {
+                self.ranking.canceled(counter, partner, call.asked_at, response);
             }
-            self.ranking.canceled(counter, partner, call.asked_at, response);
             self.free_place(partner);
             if let (Transport::Queued, Some(isbn), false) = (transport, isbn, shadow) {
                 self.late.remember(counter, LateCall { request, partner, isbn });

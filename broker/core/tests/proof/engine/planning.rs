@@ -189,6 +189,17 @@ fn questions_that_have_not_left_when_their_sweep_ends_never_leave() {
     rig.command(request_id(1), cancel());
     assert_eq!(rig.status(request_id(1)), "canceled");
     assert_eq!(rig.asked_names(), Vec::<String>::new());
+    // Once their time would have been up, none of the four is thought silent.
+    rig.wait(5_000);
+    let mut next = submission();
+    next.id = request_id(2);
+    rig.create(next);
+    rig.command(request_id(2), cancel());
+    for name in NAMES {
+        let index = rig.engine.policy().partners.index_of(&partner(name)).unwrap();
+        let view = rig.engine.ranking().view(index, rig.now);
+        assert!(view.in_time_permille >= 900, "{name}: {view:?}");
+    }
 }
 
 #[test]
