@@ -149,15 +149,14 @@ impl Ranking {
     }
 
     /// A decision was taken without waiting for the answer to this question. What it would have
-    /// been, or that there is none, is learned all the same.
+    /// been, or that there is none by when it is `due`, is learned all the same.
     pub(super) fn canceled(
         &mut self,
         counter: u64,
         partner: PartnerIndex,
         asked_at: Timestamp,
-        response: DurationMs,
+        due: Timestamp,
     ) {
-        let due = asked_at.saturating_add(response);
         self.canceled.remember(counter, partner, asked_at, due);
         while let Some(partner) = self.canceled.pop_due(asked_at) {
             self.at(partner).in_time.observe(false, asked_at, IN_TIME_HALF_LIFE);

@@ -67,7 +67,10 @@ pub(super) struct Call {
     pub(super) state: CallState,
     /// The round it was opened in.
     pub(super) round: Option<u8>,
-    pub(super) asked_at: Timestamp,
+    /// When its first copy was sent; until then, when the sweep began.
+    pub(super) first_asked_at: Timestamp,
+    /// When its latest copy was sent, from which it is timed.
+    asked_at: Timestamp,
     ended_at: Timestamp,
     /// Worst total of its offer, minor units.
     pub(super) total: Option<u64>,
@@ -159,6 +162,9 @@ impl Sweep {
     pub(super) fn asked(&mut self, index: usize, hedge_after: Option<DurationMs>, now: Timestamp) {
         let call = &mut self.calls[index];
         call.state = CallState::Asked;
+        if call.copies == 0 {
+            call.first_asked_at = now;
+        }
         call.asked_at = now;
         call.hedge_at = hedge_after
             .filter(|after| call.copies == 0 && *after < call.planned.response)
@@ -325,6 +331,7 @@ impl Call {
             planned,
             state: CallState::Unopened,
             round: None,
+            first_asked_at: now,
             asked_at: now,
             ended_at: now,
             total: None,
@@ -353,22 +360,29 @@ impl Call {
     /// Queued partners are not timed; the sweep's own end is their deadline.
     fn deadline(&self) -> Option<Timestamp> {
         let timed = self.state == CallState::Asked && self.planned.transport == Transport::Live;
-        timed.then(|| self.asked_at.saturating_add(self.planned.response))
+        timed.then(|| self.due())
+    }
+
+    /// By then the latest copy is usually answered.
+    pub(super) fn due(&self) -> Timestamp {
+        self.asked_at.saturating_add(self.planned.response)
     }
 
     fn hedge_at(&self) -> Option<Timestamp> {
         self.hedge_at.filter(|_| self.state == CallState::Asked)
     }
 
+    /// From its first copy: which one an answer belongs to cannot be told, and a slow partner must
+    /// not look quick for having been asked twice.
     pub(super) fn took(&self, now: Timestamp) -> DurationMs {
-        now.since(self.asked_at)
+        now.since(self.first_asked_at)
     }
 
-    /// From the last copy of its question to its end, or to now.
+    /// From the question to its end, or to now.
     pub(super) fn lasted(&self, now: Timestamp) -> DurationMs {
         match self.state {
-            CallState::Ended(_) => self.ended_at.since(self.asked_at),
-            CallState::Asked => now.since(self.asked_at),
+            CallState::Ended(_) => self.took(self.ended_at),
+            CallState::Asked => self.took(now),
             CallState::Unopened | CallState::Waiting => DurationMs(0),
         }
     }

@@ -354,11 +354,11 @@ impl Engine {
             if call.state != CallState::Asked {
                 continue;
             }
-            let PlannedCall { partner, transport, response, shadow, .. } = call.planned;
+            let PlannedCall { partner, transport, shadow, .. } = call.planned;
             let id = CallId { epoch: self.config.boot_epoch, counter };
             // Nobody is silent to a question that never left.
             if transport == Transport::Queued || !self.asking.take_back(partner, id) {
-                self.ranking.canceled(counter, partner, call.asked_at, response);
+                self.ranking.canceled(counter, partner, call.first_asked_at, call.due());
             }
             self.free_place(partner);
             if let (Transport::Queued, Some(isbn), false) = (transport, isbn, shadow) {

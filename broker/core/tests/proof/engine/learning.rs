@@ -382,6 +382,17 @@ fn an_answer_that_came_too_late_to_matter_still_tells_how_fast_its_store_is() {
 }
 
 #[test]
+fn a_store_that_answers_just_after_it_was_asked_again_is_a_slow_one() {
+    let mut rig = rig(&["a"], 10);
+    ask(&mut rig, 1);
+    rig.wait(1_010);
+    assert_eq!(rig.asked_names(), ["a", "a"]);
+    rig.has_none("a");
+    let a = view(&rig, "a");
+    assert!(a.p50.is_some_and(|p50| p50.as_ms() >= 1_010), "{:?}", a.p50);
+}
+
+#[test]
 fn the_same_inputs_rank_alike() {
     let play = || {
         let mut rig = rig(&["a", "b", "c", "d", "e", "f"], 2);
