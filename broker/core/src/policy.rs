@@ -20,8 +20,8 @@ pub struct Policy {
     pub grace: DurationMs,
     /// `balanced`: no grace when the best offer is this far below the limit, thousandths.
     pub margin_permille: u16,
-    /// Partners a sweep asks at once; with at most so many to ask it asks everybody. `cheapest`
-    /// always does.
+    /// Partners a sweep asks at once; with at most so many to ask `balanced` asks everybody.
+    /// `cheapest` always does, `fast` asks no more than it needs.
     pub tier_size: u16,
     /// The next partners are asked when nothing affordable has come for so long …
     pub second_tier_after: DurationMs,

@@ -65,8 +65,8 @@ overrides! {
     grace_ms: DurationMs => grace,
     /// `balanced`: no grace when the best offer is this share below the limit.
     margin_permille: u16 => margin_permille,
-    /// Partners a sweep asks at once; with at most so many it asks everybody. `cheapest` always
-    /// does. Fewer spare questions and may take longer.
+    /// Partners a sweep asks at once; with at most so many `balanced` asks everybody. `cheapest`
+    /// always does, `fast` asks no more than it needs. Fewer spare questions and may take longer.
     tier_size: u16 => tier_size,
     /// More partners are asked when nothing affordable has come for so long.
     second_tier_after_ms: DurationMs => second_tier_after,

@@ -25,8 +25,8 @@ pub enum Output {
     Done { origin: Origin, answer: Answer },
     /// Answer with [`super::input::Input::Timers`]: all timers due up to `until`.
     ScanTimers { until: Timestamp },
-    /// Keep the ranking and answer with [`super::input::Input::RankingKept`]; the last one kept is what the next start begins with. Losing one costs
-    /// what was learned since the one before.
+    /// Keep the ranking and answer with [`super::input::Input::RankingKept`]; the last one kept is
+    /// what the next start begins with. Losing one costs what was learned since the one before.
     SaveRanking(Box<Snapshot>),
     /// A fact for metrics and logs.
     Observe(Fact),

@@ -9,7 +9,7 @@
 //!   enough to beat it to be worth the question (Weitzman's reservation values).
 //!
 //! "Nobody has it" and "too dear everywhere" are only said after everybody was asked. With no more
-//! partners than one round holds, all of that is asking everybody at once.
+//! partners than one round holds, `balanced` asks everybody at once, too.
 
 mod account;
 mod order;
