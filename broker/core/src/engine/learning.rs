@@ -53,7 +53,7 @@ impl Engine {
     pub(super) fn learn_from(&mut self, request: RequestId) {
         let Some(hot) = self.hot.get(&request) else { return };
         let (Some(sweep), Presence::Present(record)) = (&hot.sweep, &hot.presence) else { return };
-        let grace = self.config.policy.grace;
+        let (grace, now) = (self.config.policy.grace, self.now);
         // Whoever was not given the time to answer has not failed.
         let had_its_chance = |call: &&Call| match call.state {
             CallState::Ended(came) => match came {
@@ -67,7 +67,7 @@ impl Engine {
                 | Came::Shadow => true,
                 Came::NotSent => false,
             },
-            CallState::Asked => call.planned.counts && call.took(self.now) >= grace,
+            CallState::Asked => call.planned.counts && call.took(now) >= grace,
             CallState::Unopened | CallState::Waiting => false,
         };
         let fared: Vec<Fared> = sweep
@@ -75,15 +75,19 @@ impl Engine {
             .iter()
             .filter(had_its_chance)
             .map(|call| {
-                let (partner, total, shadow) = (call.partner(), call.total, call.planned.shadow);
-                Fared { partner, total, shadow }
+                // With what nobody can buy any more a partner neither wins nor shows its prices.
+                let price = call.price.filter(|price| price.valid_until > now);
+                let (total, shadow) = (price.map(|price| price.total), call.planned.shadow);
+                Fared { partner: call.partner(), total, shadow }
             })
             .collect();
+        let valid = |quote: &&crate::Quote| quote.valid_until > now;
         let within = |quote: &&crate::Quote| quote.is_affordable(record.terms.max_total);
         let totals = |quote: &crate::Quote| quote.worst_total().map(|total| total.minor());
-        let affordable = sweep.offers.iter().filter(within).filter_map(totals).min();
-        let best = affordable.or_else(|| sweep.offers.iter().filter_map(totals).min());
-        self.ranking.decided(&fared, best, self.now);
+        let offers = &sweep.offers;
+        let affordable = offers.iter().filter(valid).filter(within).filter_map(totals).min();
+        let best = affordable.or_else(|| offers.iter().filter(valid).filter_map(totals).min());
+        self.ranking.decided(&fared, best, now);
         self.save_ranking(false);
     }
 

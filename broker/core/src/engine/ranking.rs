@@ -85,7 +85,7 @@ pub struct RankingStart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fared {
     pub(super) partner: PartnerIndex,
-    /// Worst total of its offer; `None` without one.
+    /// Worst total of its offer; `None` without one that can still be bought.
     pub(super) total: Option<u64>,
     pub(super) shadow: bool,
 }

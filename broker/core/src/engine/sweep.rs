@@ -2,7 +2,7 @@
 //! ([`super::planner`]).
 
 use schemas::directory::Transport;
-use schemas::{DurationMs, PartnerId, Timestamp};
+use schemas::{DurationMs, Money, PartnerId, Timestamp};
 
 use super::planner::{Plan, PlannedCall};
 use super::ranking::snapshot::SnapshotNumber;
@@ -34,7 +34,7 @@ pub(super) struct Sweep {
     /// better price is given its time.
     pub(super) grace_until: Option<Timestamp>,
     /// The best affordable offer under the terms last looked at; it may have lapsed since.
-    best: Option<Best>,
+    best: Option<Price>,
     /// Its offers are worth waiting for others: it has just refused or vanished.
     last_resort: Option<PartnerId>,
     /// Calls that are waited for and not settled.
@@ -47,11 +47,12 @@ pub(super) struct Sweep {
     pub(super) registered: Option<Timestamp>,
 }
 
+/// What an offer costs, and until when.
 #[derive(Debug, Clone, Copy)]
-struct Best {
+pub(super) struct Price {
     /// Worst total, minor units.
-    total: u64,
-    valid_until: Timestamp,
+    pub(super) total: u64,
+    pub(super) valid_until: Timestamp,
 }
 
 /// A round that was opened.
@@ -72,8 +73,8 @@ pub(super) struct Call {
     /// When its latest copy was sent, from which it is timed.
     asked_at: Timestamp,
     ended_at: Timestamp,
-    /// Worst total of its offer, minor units.
-    pub(super) total: Option<u64>,
+    /// Of its offer.
+    pub(super) price: Option<Price>,
     copies: u8,
     /// A second copy may go out then.
     hedge_at: Option<Timestamp>,
@@ -213,7 +214,9 @@ impl Sweep {
             return false;
         }
         let call = &mut self.calls[index];
-        call.total = quote.worst_total().map(|total| total.minor());
+        let valid_until = quote.valid_until;
+        let price = |total: Money| Price { total: total.minor(), valid_until };
+        call.price = quote.worst_total().map(price);
         if !call.planned.shadow {
             self.note_affordable(&quote, terms, now, policy);
             self.offers.push(quote);
@@ -228,7 +231,7 @@ impl Sweep {
         let Some(total) = quote.worst_total() else { return };
         let better = self.best.is_none_or(|best| total.minor() < best.total);
         if better {
-            self.best = Some(Best { total: total.minor(), valid_until: quote.valid_until });
+            self.best = Some(Price { total: total.minor(), valid_until: quote.valid_until });
         }
         if self.grace_until.is_none() {
             let until = now.saturating_add(policy.grace);
@@ -334,7 +337,7 @@ impl Call {
             first_asked_at: now,
             asked_at: now,
             ended_at: now,
-            total: None,
+            price: None,
             copies: 0,
             hedge_at: None,
         }

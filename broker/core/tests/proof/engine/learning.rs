@@ -82,6 +82,21 @@ fn whoever_wins_is_asked_first_before_long() {
 }
 
 #[test]
+fn an_offer_that_has_lapsed_has_won_nothing() {
+    let mut rig = rig(&["a", "b"], 10);
+    for number in 1..=10 {
+        ask(&mut rig, number);
+        let mut bait = quote("a", 100);
+        bait.valid_until = rig.now;
+        rig.offers_quote("a", bait);
+        rig.offers("b", 1500);
+        rig.play_along();
+    }
+    assert!(view(&rig, "a").near_permille < 200);
+    assert!(view(&rig, "b").near_permille > 800);
+}
+
+#[test]
 fn a_banned_partner_is_not_asked_until_the_ban_expires() {
     let mut rig = rig(&["a", "b"], 10);
     steer(&mut rig, "a", Some(steering(Steer::Ban, at(5_000))));
