@@ -86,7 +86,10 @@ fn describe() {
     describe_counter!(REFUSALS, "Events that were refused, by event and reason");
     describe_counter!(SWEEPS, "Sweeps started");
     describe_histogram!(SWEEP_DURATION, Unit::Seconds, "From first question to conclusion");
-    describe_histogram!(SWEEP_COVERAGE, "Share of eligible partners that answered a sweep");
+    describe_histogram!(
+        SWEEP_COVERAGE,
+        "Share of eligible partners that answered, of sweeps in which all had their turn"
+    );
     describe_counter!(SWEEP_CALLS, "Partners asked by sweeps that have ended");
     describe_counter!(SWEEP_ENDS, "Sweeps that have ended, by why");
     describe_counter!(ROUNDS, "Rounds of questions, by why they were opened");
@@ -151,12 +154,15 @@ pub fn fact<'a>(
             let partner = name_of(*partner).to_string();
             counter!(DEMOTIONS, "partner" => partner, "why" => why.label()).increment(1);
         }
-        Fact::SweepClosed { took_ms, answered, asked, called, why, .. } => {
+        Fact::SweepClosed {
+            took_ms, answered, eligible, called, all_had_their_turn, why, ..
+        } => {
             counter!(SWEEP_CALLS).increment(count(*called));
             counter!(SWEEP_ENDS, "why" => why.label()).increment(1);
             histogram!(SWEEP_DURATION).record(seconds(*took_ms));
-            if *asked > 0 {
-                histogram!(SWEEP_COVERAGE).record(ratio(*answered, *asked));
+            // Of a sweep that ended early the share says nothing about partners.
+            if *all_had_their_turn && *eligible > 0 {
+                histogram!(SWEEP_COVERAGE).record(ratio(*answered, *eligible));
             }
         }
         Fact::Quote { partner, outcome, took_ms } => {
@@ -181,6 +187,7 @@ const fn call_outcome(outcome: CallOutcome) -> &'static str {
         CallOutcome::Offer => "offer",
         CallOutcome::NoStock => "no_stock",
         CallOutcome::Refused => "refused",
+        CallOutcome::Invalid => "invalid",
         CallOutcome::TimedOut => "timeout",
         CallOutcome::Down => "down",
     }

@@ -69,9 +69,9 @@ fn log(fact: &Fact, partners: &Partners) {
         Fact::Refused { request, event, reason } => {
             tracing::debug!(%request, event, reason = reason.label(), "refused");
         }
-        Fact::SweepClosed { request, took_ms, answered, asked, called, why } => {
+        Fact::SweepClosed { request, took_ms, answered, eligible, called, why, .. } => {
             let why = why.label();
-            tracing::debug!(%request, took_ms, answered, asked, called, why, "sweep closed");
+            tracing::debug!(%request, took_ms, answered, eligible, called, why, "sweep closed");
         }
         Fact::StrayAnswer { request, reason } => {
             tracing::warn!(%request, reason = reason.label(), "an answer that concerns nobody");

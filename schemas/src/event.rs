@@ -20,7 +20,7 @@ pub use headers::{EventHeaders, HeaderError};
 pub use notification::{Notification, NotificationOutcome};
 pub use receipt::{Receipt, UnaffordableQuote, UnaffordableReason, Verdict};
 pub use search::{
-    AskedPartner, QuestionEnd, RoundReason, Search, SearchEnding, SearchRound, SkipReason,
+    AskedPartner, CallOutcome, RoundReason, Search, SearchEnding, SearchRound, SkipReason,
     SkippedPartners,
 };
 

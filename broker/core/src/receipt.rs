@@ -18,7 +18,7 @@ pub struct Receipt {
     /// Limit in force.
     pub max_total: Money,
     /// Eligible partners, whether or not it was their turn: "38 of 50 stores" is an honest share.
-    pub asked: u16,
+    pub eligible: u16,
     /// Partners that answered with an offer or with "no stock".
     pub answered: u16,
     /// Version of the partner directory used.
@@ -41,10 +41,10 @@ pub enum Verdict {
 impl Receipt {
     /// Answered share of the eligible partners, in thousandths.
     pub fn coverage_permille(&self) -> u16 {
-        if self.asked == 0 {
+        if self.eligible == 0 {
             return 0;
         }
-        let permille = u32::from(self.answered) * 1000 / u32::from(self.asked);
+        let permille = u32::from(self.answered) * 1000 / u32::from(self.eligible);
         u16::try_from(permille).unwrap_or(1000)
     }
 }

@@ -90,7 +90,7 @@ pub(crate) fn receipt(verdict: Verdict, quotes: Vec<Quote>) -> Receipt {
         decided_at: at(),
         strategy: Strategy::Balanced,
         max_total: usd(2500),
-        asked: 4,
+        eligible: 4,
         answered: 2,
         directory: Digest::of(b"partners"),
         verdict,

@@ -28,7 +28,8 @@ pub fn receipt(receipt: &Receipt) -> wire::Receipt {
         strategy: receipt.strategy,
         max_total: receipt.max_total,
         verdict: verdict(receipt.verdict),
-        asked: receipt.asked,
+        eligible: receipt.eligible,
+        asked: receipt.eligible,
         answered: receipt.answered,
         coverage_permille: receipt.coverage_permille(),
         directory_version: receipt.directory.to_string(),
@@ -112,6 +113,6 @@ mod tests {
         let receipt = receipt(&fixture::receipt(Verdict::TooDear, vec![dear]));
         assert_eq!((receipt.winner, receipt.beaten.len()), (None, 0));
         assert_eq!(receipt.unaffordable.len(), 1);
-        assert_eq!((receipt.asked, receipt.answered, receipt.coverage_permille), (4, 2, 500));
+        assert_eq!((receipt.eligible, receipt.answered, receipt.coverage_permille), (4, 2, 500));
     }
 }

@@ -10,7 +10,7 @@ pub(super) fn search(search: &Search) -> wire::Search {
         ranking: search.ranking,
         ended: ended(search.ended),
         rounds: search.rounds.iter().map(round).collect(),
-        skipped: search.skipped.iter().map(skipped).collect(),
+        skipped: skipped(&search.skipped),
     }
 }
 
@@ -18,43 +18,53 @@ fn round(round: &Round) -> wire::SearchRound {
     wire::SearchRound {
         after_ms: round.after,
         why: why(round.why),
-        asked: round.asked.iter().map(asked).collect(),
+        asked: round.asked.iter().filter_map(asked).collect(),
     }
 }
 
-fn asked(asked: &Asked) -> wire::AskedPartner {
-    wire::AskedPartner {
+fn asked(asked: &Asked) -> Option<wire::AskedPartner> {
+    Some(wire::AskedPartner {
         partner_id: asked.partner.clone(),
-        came: came(asked.came),
+        outcome: outcome(asked.came)?,
         took_ms: asked.took,
-    }
+    })
 }
 
-fn skipped(skipped: &Skipped) -> wire::SkippedPartners {
-    wire::SkippedPartners {
-        why: match skipped.why {
-            SkipReason::DoesNotServe => wire::SkipReason::DoesNotServe,
-            SkipReason::Banned => wire::SkipReason::Banned,
-            SkipReason::Shadow => wire::SkipReason::Shadow,
-            SkipReason::NotNeeded => wire::SkipReason::NotNeeded,
-        },
-        count: skipped.count,
-        partner_ids: skipped.named.clone(),
+/// Whom the operator bans, or has yet to get to know, is his own business: these are counted and
+/// not named.
+fn skipped(skipped: &[Skipped]) -> Vec<wire::SkippedPartners> {
+    let mut told: Vec<wire::SkippedPartners> = Vec::with_capacity(skipped.len());
+    for group in skipped {
+        let (why, named) = match group.why {
+            SkipReason::DoesNotServe => (wire::SkipReason::NotServed, group.named.clone()),
+            SkipReason::NotNeeded => (wire::SkipReason::SkippedEarlyExit, group.named.clone()),
+            SkipReason::Banned | SkipReason::Shadow => {
+                (wire::SkipReason::NotConsidered, Vec::new())
+            }
+        };
+        match told.iter_mut().find(|other| other.why == why) {
+            Some(other) => other.count = other.count.saturating_add(group.count),
+            None => {
+                told.push(wire::SkippedPartners { why, count: group.count, partner_ids: named });
+            }
+        }
     }
+    told
 }
 
-fn came(came: Came) -> wire::QuestionEnd {
-    match came {
-        Came::Offer => wire::QuestionEnd::Offer,
-        Came::NoStock => wire::QuestionEnd::NoStock,
-        Came::Unusable => wire::QuestionEnd::Unusable,
-        Came::Refused => wire::QuestionEnd::Refused,
-        Came::TimedOut => wire::QuestionEnd::TimedOut,
-        Came::Down => wire::QuestionEnd::Down,
-        Came::Canceled => wire::QuestionEnd::Canceled,
-        Came::NotSent => wire::QuestionEnd::NotSent,
-        Came::Shadow => wire::QuestionEnd::Shadow,
-    }
+/// `None`: it was only asked to get to know it.
+const fn outcome(came: Came) -> Option<wire::CallOutcome> {
+    Some(match came {
+        Came::Offer => wire::CallOutcome::Ok,
+        Came::NoStock => wire::CallOutcome::NoStock,
+        Came::Unsuitable => wire::CallOutcome::Unsuitable,
+        Came::Refused => wire::CallOutcome::Refused,
+        Came::TimedOut => wire::CallOutcome::Timeout,
+        Came::Invalid | Came::Down => wire::CallOutcome::Error,
+        Came::Canceled => wire::CallOutcome::Canceled,
+        Came::NotSent => wire::CallOutcome::SkippedBusy,
+        Came::Shadow => return None,
+    })
 }
 
 fn why(why: Opening) -> wire::RoundReason {
@@ -75,5 +85,50 @@ fn ended(ended: Ending) -> wire::SearchEnding {
         Ending::GraceOver => wire::SearchEnding::GraceOver,
         Ending::NotWorthAsking => wire::SearchEnding::NotWorthAsking,
         Ending::HardStop => wire::SearchEnding::HardStop,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::{DurationMs, PartnerId};
+
+    use super::*;
+
+    fn id(name: &str) -> PartnerId {
+        PartnerId::parse(name).unwrap()
+    }
+
+    #[test]
+    fn what_the_operator_thinks_of_a_store_is_not_told_to_customers() {
+        let asked = |name, came| Asked { partner: id(name), came, took: DurationMs(9) };
+        let calls = vec![asked("good", Came::Offer), asked("new", Came::Shadow)];
+        let first = Round { after: DurationMs(0), why: Opening::BestRanked, asked: calls };
+        let group = |why, name| Skipped { why, count: 2, named: vec![id(name)] };
+        let told = search(&Search {
+            ranking: 1,
+            ended: Ending::FirstFit,
+            rounds: vec![first],
+            skipped: vec![
+                group(SkipReason::DoesNotServe, "far"),
+                group(SkipReason::Banned, "banned"),
+                group(SkipReason::NotNeeded, "idle"),
+                group(SkipReason::Shadow, "newer"),
+            ],
+        });
+        let named = told.rounds[0].asked.iter().map(|asked| asked.partner_id.as_str());
+        assert_eq!(named.collect::<Vec<_>>(), ["good"]);
+        let groups: Vec<_> = told
+            .skipped
+            .iter()
+            .map(|group| (group.why, group.count, group.partner_ids.len()))
+            .collect();
+        assert_eq!(
+            groups,
+            [
+                (wire::SkipReason::NotServed, 2, 1),
+                (wire::SkipReason::NotConsidered, 4, 0),
+                (wire::SkipReason::SkippedEarlyExit, 2, 1),
+            ]
+        );
     }
 }

@@ -298,7 +298,7 @@ pub(crate) fn receipt() -> impl Strategy<Value = Receipt> + Clone {
     let numbers = (any::<u32>(), any::<u16>(), any::<u16>());
     let rest = (instant(), tempo(), money(), digest(), select(verdicts));
     let parts = (numbers, rest, vec(quote(), 0..5), option::of(search()));
-    parts.prop_map(|((sweep, asked, answered), rest, mut quotes, search)| {
+    parts.prop_map(|((sweep, eligible, answered), rest, mut quotes, search)| {
         // One quote per partner: what it said last.
         quotes.sort_by(|a, b| a.partner.cmp(&b.partner));
         quotes.dedup_by(|a, b| a.partner == b.partner);
@@ -308,7 +308,7 @@ pub(crate) fn receipt() -> impl Strategy<Value = Receipt> + Clone {
             decided_at,
             strategy,
             max_total,
-            asked,
+            eligible,
             answered,
             directory,
             verdict,

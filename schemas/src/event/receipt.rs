@@ -17,11 +17,15 @@ pub struct Receipt {
     /// Limit in force when it was decided.
     pub max_total: Money,
     pub verdict: Verdict,
-    /// Partners that were eligible; `search` tells which of them it was worth asking.
+    /// Partners that came in question and could answer in time, whether or not it was their turn;
+    /// `search` tells which of them were asked.
+    #[serde(default)]
+    pub eligible: u16,
+    /// The same number as `eligible`, under the name it had when everybody was always asked.
     pub asked: u16,
     /// Partners that answered with an offer or with "no stock"; silence is not an answer.
     pub answered: u16,
-    /// `answered` of `asked`, in thousandths.
+    /// `answered` of `eligible`, in thousandths.
     #[schemars(range(min = 0, max = 1000))]
     pub coverage_permille: u16,
     /// Digest of the partner directory used, 64 lower-case hex digits.

@@ -28,7 +28,7 @@ pub struct SearchRound {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AskedPartner {
     pub partner_id: PartnerId,
-    pub came: QuestionEnd,
+    pub outcome: CallOutcome,
     /// Milliseconds from the question to its end.
     pub took_ms: DurationMs,
 }
@@ -38,21 +38,21 @@ pub struct AskedPartner {
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum QuestionEnd {
-    Offer,
+pub enum CallOutcome {
+    /// An offer.
+    Ok,
     NoStock,
-    /// An offer of something else than what was asked for.
-    Unusable,
+    /// An offer of too few copies, or of worse ones than were asked for.
+    Unsuitable,
+    /// It would not say.
     Refused,
-    TimedOut,
-    /// Nobody listened.
-    Down,
+    Timeout,
+    /// Nobody listened there, or the answer was about something else.
+    Error,
     /// The decision did not wait for it.
     Canceled,
     /// Too many questions to this partner were open.
-    NotSent,
-    /// Asked to get to know the partner; nothing is bought there yet.
-    Shadow,
+    SkippedBusy,
 }
 
 /// Why a round of questions was opened.
@@ -94,7 +94,7 @@ pub enum SearchEnding {
 pub struct SkippedPartners {
     pub why: SkipReason,
     pub count: u16,
-    /// The first of them, best ranked first.
+    /// The first of them, best ranked first; nobody is named as not considered.
     pub partner_ids: Vec<PartnerId>,
 }
 
@@ -104,11 +104,9 @@ pub struct SkippedPartners {
 #[serde(rename_all = "snake_case")]
 pub enum SkipReason {
     /// Not in this currency or not to this country.
-    DoesNotServe,
-    /// An operator said so.
-    Banned,
-    /// Newly come: asked only now and then.
-    Shadow,
+    NotServed,
     /// The search ended before it was its turn.
-    NotNeeded,
+    SkippedEarlyExit,
+    /// The broker does not buy there for now.
+    NotConsidered,
 }

@@ -116,7 +116,7 @@ pub(super) fn submission_comes_back(submission: &Submission) {
 
 fn receipt(payload: &[u8]) -> Option<()> {
     let receipt = receipt::read(payload).ok()?;
-    assert!(receipt.coverage_permille() <= 1000 || receipt.answered > receipt.asked);
+    assert!(receipt.coverage_permille() <= 1000 || receipt.answered > receipt.eligible);
     same(receipt::read(&receipt::write(&receipt)), &receipt);
     Some(())
 }

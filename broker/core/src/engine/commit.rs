@@ -6,6 +6,7 @@ use super::Engine;
 use super::decide::Change;
 use super::hot::{InFlight, Presence, Task, Work};
 use super::input::CommitToken;
+use super::kept;
 use super::output::{Answer, Fact, Output};
 use super::ranking::Demotion;
 use crate::batch::{AuditRow, Batch, Expect, IndexOp, OutboxRow};
@@ -81,6 +82,7 @@ impl Engine {
         let above_cap = |record: &PurchaseRequest| record.incident == Some(Incident::PriceAboveCap);
         let lied = above_cap(&done.next) && !hot.request().is_some_and(above_cap);
         let liar = done.next.checkout.as_ref().filter(|_| lied).map(|c| c.quote.partner.clone());
+        let kept = hot.request().and_then(|before| kept::word(before, &done.next, &done.work.task));
         let terms_changed = hot.request().is_some_and(|record| record.terms != done.next.terms);
         hot.commands.extend(done.command);
         if terms_changed && let Some(sweep) = hot.sweep.as_mut() {
@@ -92,6 +94,9 @@ impl Engine {
         }
         if let Some(partner) = liar.and_then(|id| self.config.policy.partners.index_of(&id)) {
             self.demote(partner, Demotion::Integrity);
+        }
+        if let Some(word) = kept {
+            self.took_up(&word.partner, word.kept);
         }
         self.outputs.push_back(Output::Observe(done.fact));
         if let Some(origin) = done.work.origin {

@@ -56,9 +56,10 @@ impl Engine {
         let choice = |quote: &Quote| (!buyable(quote), buyable(quote) && let_down(quote));
         quotes.sort_by(|a, b| (choice(a), a.rank()).cmp(&(choice(b), b.rank())));
         let policy = &self.config.policy;
-        let (asked, answered) = (sweep.eligible(), sweep.answered());
-        let enough = sweep.unopened == 0
-            && answered * 1000 >= asked * usize::from(policy.min_coverage_permille);
+        let (eligible, answered) = (sweep.eligible(), sweep.answered());
+        let all_had_their_turn = sweep.unopened == 0;
+        let enough = all_had_their_turn
+            && answered * 1000 >= eligible * usize::from(policy.min_coverage_permille);
         let affordable: Vec<_> = quotes
             .iter()
             .filter(|quote| buyable(quote))
@@ -73,7 +74,7 @@ impl Engine {
                 let token = accept_token(&self.config.token_key, request, &best);
                 (Finding::TooDear { best, token: token.into() }, Verdict::TooDear)
             }
-            None if asked > 0 && enough && quotes.is_empty() => {
+            None if eligible > 0 && enough && quotes.is_empty() => {
                 (Finding::NoStock, Verdict::NoStock)
             }
             None => (Finding::NoAnswer, Verdict::NoAnswer),
@@ -83,7 +84,7 @@ impl Engine {
             decided_at: self.now,
             strategy: record.terms.strategy,
             max_total: max,
-            asked: u16::try_from(asked).unwrap_or(u16::MAX),
+            eligible: u16::try_from(eligible).unwrap_or(u16::MAX),
             answered: u16::try_from(answered).unwrap_or(u16::MAX),
             directory: policy.partners.version(),
             verdict,
@@ -94,8 +95,9 @@ impl Engine {
             request,
             took_ms: self.now.since(sweep.started).as_ms(),
             answered,
-            asked,
+            eligible,
             called: sweep.called(),
+            all_had_their_turn,
             why,
         };
         let conclusion = Conclusion { sweep: sweep.number, finding };
@@ -118,7 +120,7 @@ impl Engine {
             decided_at: self.now,
             strategy: next.terms.strategy,
             max_total: next.terms.max_total,
-            asked: 1,
+            eligible: 1,
             answered: 1,
             directory: self.config.policy.partners.version(),
             verdict: Verdict::Buy,

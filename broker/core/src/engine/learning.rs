@@ -22,6 +22,15 @@ impl Engine {
         }
     }
 
+    /// A partner whose offer was taken up has kept it, or has not.
+    pub(super) fn took_up(&mut self, partner: &PartnerId, kept: bool) {
+        let Some(partner) = self.config.policy.partners.index_of(partner) else { return };
+        self.ranking.took_up(partner, kept, self.now);
+        if self.ranking.lets_down(partner) {
+            self.demote(partner, Demotion::LetsDown);
+        }
+    }
+
     pub(super) fn demote(&mut self, partner: PartnerIndex, why: Demotion) {
         if self.ranking.demote(partner) {
             self.observe(Fact::Demoted { partner, why });
@@ -29,7 +38,7 @@ impl Engine {
                 // A crash is no pardon.
                 Demotion::Integrity => self.save_ranking(true),
                 // Shows again soon enough.
-                Demotion::Failing => {}
+                Demotion::Failing | Demotion::LetsDown => {}
             }
         }
     }
@@ -59,7 +68,8 @@ impl Engine {
             CallState::Ended(came) => match came {
                 Came::Offer
                 | Came::NoStock
-                | Came::Unusable
+                | Came::Unsuitable
+                | Came::Invalid
                 | Came::Refused
                 | Came::TimedOut
                 | Came::Down

@@ -16,6 +16,7 @@ mod concluding;
 mod decide;
 mod hot;
 pub mod input;
+mod kept;
 mod late;
 mod learning;
 pub mod output;

@@ -83,10 +83,11 @@ pub enum Fact {
         request: RequestId,
         took_ms: u64,
         answered: usize,
-        /// Eligible partners.
-        asked: usize,
+        eligible: usize,
         /// Partners that were asked.
         called: usize,
+        /// It was everybody's turn, shadows aside.
+        all_had_their_turn: bool,
         why: Ending,
     },
     /// A second copy of a question was sent because the answer is later than usual.
@@ -123,7 +124,10 @@ pub enum Fact {
 pub enum CallOutcome {
     Offer,
     NoStock,
+    /// An honest no.
     Refused,
+    /// About another book or in another currency.
+    Invalid,
     TimedOut,
     Down,
 }

@@ -27,9 +27,12 @@ use sampling::Stream;
 use snapshot::{Snapshot, SnapshotNumber};
 pub use standing::{Demotion, Standing, Steer, Steering};
 
-/// Errors and time-outs are news for ten minutes, stock for a day.
+/// Errors and time-outs are news for ten minutes, stock and broken offers for a day.
 const IN_TIME_HALF_LIFE: DurationMs = DurationMs(10 * 60_000);
 const IN_STOCK_HALF_LIFE: DurationMs = DurationMs(24 * 3_600_000);
+const KEPT_HALF_LIFE: DurationMs = DurationMs(24 * 3_600_000);
+/// Everybody is thought to have kept so many offers before the first one is taken up.
+const KEPT_PRIOR: u64 = 4;
 /// "As good as the best": within so many thousandths of it.
 const NEAR_PERMILLE: u64 = 20;
 /// The median of fewer offers is no measure of a price.
@@ -48,6 +51,8 @@ pub(super) struct Known {
     in_stock: Rate,
     /// Won or came near, of all decisions it was asked for; discounted per observation.
     near: Rate,
+    /// Kept its offer, of all that were taken up.
+    kept: Rate,
     latency: Latency,
     prices: Prices,
     place: standing::Place,
@@ -55,6 +60,17 @@ pub(super) struct Known {
     late_after: Option<(DurationMs, u32)>,
     /// Reservation value and the number of samples it was computed from.
     reservation: Option<(u64, u32)>,
+}
+
+impl Known {
+    fn kept_permille(&self) -> u64 {
+        self.kept.permille(KEPT_PRIOR, KEPT_PRIOR)
+    }
+
+    /// What its record is worth, millionths.
+    fn worth(&self) -> u64 {
+        self.near.permille(1, 2) * self.kept_permille()
+    }
 }
 
 /// See the module.
@@ -124,6 +140,12 @@ impl Ranking {
         &mut self.stream
     }
 
+    /// An offer of this partner was taken up, and it kept it or did not.
+    pub(super) fn took_up(&mut self, partner: PartnerIndex, kept: bool, now: Timestamp) {
+        self.changed = true;
+        self.at(partner).kept.observe(kept, now, KEPT_HALF_LIFE);
+    }
+
     /// A question came to an end.
     pub(super) fn ended(
         &mut self,
@@ -135,14 +157,15 @@ impl Ranking {
         self.changed = true;
         let known = self.at(partner);
         match outcome {
-            CallOutcome::Offer | CallOutcome::NoStock => {
+            // An honest no is an answer as good as any: from here the book cannot be had.
+            CallOutcome::Offer | CallOutcome::NoStock | CallOutcome::Refused => {
                 known.in_time.observe(true, now, IN_TIME_HALF_LIFE);
                 let offered = outcome == CallOutcome::Offer;
                 known.in_stock.observe(offered, now, IN_STOCK_HALF_LIFE);
                 known.latency.observe(took, now);
                 known.place.answers = known.place.answers.saturating_add(1);
             }
-            CallOutcome::Refused | CallOutcome::TimedOut | CallOutcome::Down => {
+            CallOutcome::Invalid | CallOutcome::TimedOut | CallOutcome::Down => {
                 known.in_time.observe(false, now, IN_TIME_HALF_LIFE);
             }
         }
@@ -236,10 +259,11 @@ impl Ranking {
         self.of(partner).place.answers
     }
 
-    /// The chance in thousandths that a question brings an offer.
+    /// The chance in thousandths that a question brings an offer, and one that is kept.
     pub(super) fn chance(&self, partner: PartnerIndex) -> u64 {
         let known = self.of(partner);
-        known.in_time.permille(9, 10) * known.in_stock.permille(1, 2) / 1000
+        let offers = known.in_time.permille(9, 10) * known.in_stock.permille(1, 2) / 1000;
+        offers * known.kept_permille() / 1000
     }
 
     /// The share of the median price below which asking it is not worth a question, thousandths.
@@ -260,8 +284,8 @@ impl Ranking {
 
     /// What its record may be worth this time (Thompson sampling), 16 fractional bits.
     pub(super) fn draw(&mut self, partner: PartnerIndex) -> u64 {
-        let near = self.of(partner).near;
-        self.stream.beta(&near)
+        let (near, kept) = (self.of(partner).near, self.of(partner).kept_permille());
+        self.stream.beta(&near) * kept / 1000
     }
 
     /// How it stands, for whoever asks to see the ranking.
@@ -274,6 +298,7 @@ impl Ranking {
             in_time_permille: known.in_time.permille(9, 10),
             in_stock_permille: known.in_stock.permille(1, 2),
             near_permille: known.near.permille(1, 2),
+            kept_permille: known.kept_permille(),
             decisions: known.near.weight(),
             p50: known.latency.quantile(500),
             p95: known.latency.quantile(950),
@@ -299,6 +324,8 @@ pub struct View {
     pub in_stock_permille: u64,
     /// Won or came near.
     pub near_permille: u64,
+    /// Kept its offer when it was taken up.
+    pub kept_permille: u64,
     /// Decisions that the share before rests on.
     pub decisions: u64,
     pub p50: Option<DurationMs>,

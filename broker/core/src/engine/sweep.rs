@@ -351,10 +351,13 @@ impl Call {
     fn answered(&self) -> bool {
         match self.state {
             CallState::Ended(came) => match came {
-                Came::Offer | Came::NoStock | Came::Unusable | Came::Shadow => true,
-                Came::Refused | Came::TimedOut | Came::Down | Came::Canceled | Came::NotSent => {
-                    false
-                }
+                Came::Offer | Came::NoStock | Came::Unsuitable | Came::Shadow => true,
+                Came::Invalid
+                | Came::Refused
+                | Came::TimedOut
+                | Came::Down
+                | Came::Canceled
+                | Came::NotSent => false,
             },
             CallState::Unopened | CallState::Waiting | CallState::Asked => false,
         }

@@ -207,11 +207,11 @@ impl Engine {
                     isbn != wanted.isbn || quote.currency != record.terms.max_total.currency();
                 let (terms, policy) = (&record.terms, &self.config.policy);
                 if invalid {
-                    (Came::Unusable, CallOutcome::Refused)
+                    (Came::Invalid, CallOutcome::Invalid)
                 } else if sweep.offer(index, *quote, terms, wanted, self.now, policy) {
                     (Came::Offer, CallOutcome::Offer)
                 } else {
-                    (Came::Unusable, CallOutcome::Offer)
+                    (Came::Unsuitable, CallOutcome::Offer)
                 }
             }
             QuoteOutcome::NoStock => (Came::NoStock, CallOutcome::NoStock),

@@ -37,8 +37,10 @@ pub struct Asked {
 pub enum Came {
     Offer,
     NoStock,
-    /// An offer of something else than what was asked for.
-    Unusable,
+    /// An offer of too few copies, or of worse ones than were asked for.
+    Unsuitable,
+    /// About another book or in another currency: it says nothing about this one.
+    Invalid,
     /// It would not say.
     Refused,
     TimedOut,

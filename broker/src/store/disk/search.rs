@@ -14,8 +14,18 @@ use super::DiskError;
 use super::basic::mirror;
 
 mirror!(
-    DiskCame =
-        Came { Offer, NoStock, Unusable, Refused, TimedOut, Down, Canceled, NotSent, Shadow }
+    DiskCame = Came {
+        Offer,
+        NoStock,
+        Unsuitable,
+        Invalid,
+        Refused,
+        TimedOut,
+        Down,
+        Canceled,
+        NotSent,
+        Shadow
+    }
 );
 mirror!(DiskOpening = Opening { Everybody, BestRanked, NothingAffordable, Slow, BetterLikely });
 mirror!(

@@ -51,20 +51,23 @@ fn steering() -> impl Strategy<Value = Steering> + Clone {
 
 pub(crate) fn ranked() -> impl Strategy<Value = PartnerRecord> + Clone {
     let counts = (any::<i8>(), any::<u64>(), any::<u32>());
-    let rates = (rate(), rate(), rate());
+    let rates = (rate(), rate(), rate(), rate());
     let place = (select(Standing::ALL.to_vec()), option::of(steering()));
     (partner(), rates, prices(), counts, place).prop_map(
-        |(id, (in_time, in_stock, near), prices, (streak, answers, wins), place)| PartnerRecord {
-            id,
-            in_time,
-            in_stock,
-            near,
-            prices,
-            standing: place.0,
-            streak,
-            answers,
-            wins,
-            steering: place.1,
+        |(id, (in_time, in_stock, near, kept), prices, (streak, answers, wins), place)| {
+            PartnerRecord {
+                id,
+                in_time,
+                in_stock,
+                near,
+                kept,
+                prices,
+                standing: place.0,
+                streak,
+                answers,
+                wins,
+                steering: place.1,
+            }
         },
     )
 }

@@ -14,7 +14,8 @@ pub(super) fn search() -> impl Strategy<Value = Search> + Clone {
     let came = select(vec![
         Came::Offer,
         Came::NoStock,
-        Came::Unusable,
+        Came::Unsuitable,
+        Came::Invalid,
         Came::Refused,
         Came::TimedOut,
         Came::Down,

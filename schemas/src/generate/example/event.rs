@@ -3,8 +3,8 @@
 use super::purchase::{ACCEPT_TOKEN, ordered, quote, quoted};
 use super::{at, customer, message_id, partner_id, request_id, usd};
 use crate::event::{
-    AskedPartner, DeadLetter, Notification, NotificationOutcome, PurchaseEvent, PurchaseEventKind,
-    QuestionEnd, Receipt, RoundReason, Search, SearchEnding, SearchRound, SkipReason,
+    AskedPartner, CallOutcome, DeadLetter, Notification, NotificationOutcome, PurchaseEvent,
+    PurchaseEventKind, Receipt, RoundReason, Search, SearchEnding, SearchRound, SkipReason,
     SkippedPartners, UnaffordableQuote, UnaffordableReason, Verdict,
 };
 use crate::purchase::{PurchaseStatus, PurchaseView, Strategy};
@@ -50,6 +50,7 @@ fn receipt() -> Receipt {
         strategy: Strategy::Balanced,
         max_total: usd(3000),
         verdict: Verdict::Buy,
+        eligible: 6,
         asked: 6,
         answered: 5,
         coverage_permille: 833,
@@ -62,29 +63,29 @@ fn receipt() -> Receipt {
 }
 
 fn search() -> Search {
-    let asked = |id, came, took_ms| AskedPartner {
+    let asked = |id, outcome, took_ms| AskedPartner {
         partner_id: partner_id(id),
-        came,
+        outcome,
         took_ms: DurationMs(took_ms),
     };
     let first = SearchRound {
         after_ms: DurationMs(0),
         why: RoundReason::BestRanked,
         asked: vec![
-            asked("acme-books", QuestionEnd::Offer, 120),
-            asked("corner-books", QuestionEnd::Offer, 180),
-            asked("river-books", QuestionEnd::Offer, 210),
-            asked("quiet-books", QuestionEnd::Offer, 90),
-            asked("empty-books", QuestionEnd::NoStock, 60),
+            asked("acme-books", CallOutcome::Ok, 120),
+            asked("corner-books", CallOutcome::Ok, 180),
+            asked("river-books", CallOutcome::Ok, 210),
+            asked("quiet-books", CallOutcome::Ok, 90),
+            asked("empty-books", CallOutcome::NoStock, 60),
         ],
     };
     let far = SkippedPartners {
-        why: SkipReason::DoesNotServe,
+        why: SkipReason::NotServed,
         count: 1,
         partner_ids: vec![partner_id("far-books")],
     };
     let last = SkippedPartners {
-        why: SkipReason::NotNeeded,
+        why: SkipReason::SkippedEarlyExit,
         count: 1,
         partner_ids: vec![partner_id("last-books")],
     };

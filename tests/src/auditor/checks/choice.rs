@@ -210,12 +210,12 @@ fn receipts_fit(
     let Some(head) = case.head else { return };
     for receipt in receipts {
         let stores = book.evidence.policy.partners.len();
-        let fits = usize::from(receipt.asked) <= stores
-            && receipt.answered <= receipt.asked
+        let fits = usize::from(receipt.eligible) <= stores
+            && receipt.answered <= receipt.eligible
             && receipt.sweep <= head.sweep;
         findings.demand(fits, request, || {
-            let Receipt { sweep, asked, answered, .. } = receipt;
-            format!("receipt {sweep}: {answered} of {asked} answered, there are {stores} stores")
+            let Receipt { sweep, eligible, answered, .. } = receipt;
+            format!("receipt {sweep}: {answered} of {eligible} answered, there are {stores} stores")
         });
     }
 }

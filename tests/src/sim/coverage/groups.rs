@@ -218,6 +218,7 @@ const SEARCH: &[&str] = &[
     "offer",
     "no_stock",
     "refused",
+    "invalid",
     "timed_out",
     "down",
     "late_quote",
@@ -285,6 +286,7 @@ pub(super) const fn call_label(outcome: CallOutcome) -> &'static str {
         CallOutcome::Offer => "offer",
         CallOutcome::NoStock => "no_stock",
         CallOutcome::Refused => "refused",
+        CallOutcome::Invalid => "invalid",
         CallOutcome::TimedOut => "timed_out",
         CallOutcome::Down => "down",
     }

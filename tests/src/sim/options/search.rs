@@ -27,7 +27,7 @@ impl Search {
             tier_size: *choices.pick(lane, &[1000, 10, 1, 2, 3, 5]),
             rounds_max: *choices.pick(lane, &[3, 1, 10]),
             call_cost_permyriad: *choices.pick(lane, &[5, 0, 100]),
-            fast_cover_permille: *choices.pick(lane, &[950, 0, 500]),
+            fast_cover_permille: *choices.pick(lane, &[1000, 950, 0, 500]),
             explore_permille: *choices.pick(lane, &[30, 0, 500]),
             latency_samples: *choices.pick(lane, &[20, 1, 4]),
             hedge_budget_permille: *choices.pick(lane, &[20, 0, 1000]),

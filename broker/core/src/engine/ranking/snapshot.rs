@@ -36,6 +36,7 @@ pub struct PartnerRecord {
     pub in_time: Rate,
     pub in_stock: Rate,
     pub near: Rate,
+    pub kept: Rate,
     pub prices: Prices,
     pub standing: Standing,
     pub streak: i8,
@@ -63,6 +64,7 @@ impl Ranking {
             in_time: known.in_time,
             in_stock: known.in_stock,
             near: known.near,
+            kept: known.kept,
             prices: known.prices.clone(),
             standing: known.place.standing,
             streak: known.place.streak,
@@ -95,6 +97,7 @@ impl Ranking {
                 in_time: record.in_time,
                 in_stock: record.in_stock,
                 near: record.near,
+                kept: record.kept,
                 prices: record.prices,
                 place: Place {
                     standing: record.standing,

@@ -20,6 +20,9 @@ const GOOD_TIERS: usize = 2;
 const FAILING_SAMPLES: u64 = 20;
 /// … and neither does a greater share of them answered in time, thousandths.
 const FAILING_PERMILLE: u64 = 500;
+/// The same for offers that were taken up: those cost the customer an attempt each.
+const LETS_DOWN_SAMPLES: u64 = 5;
+const LETS_DOWN_PERMILLE: u64 = 500;
 
 /// Which partners are asked before which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -77,8 +80,10 @@ pub struct Steering {
 pub enum Demotion {
     /// It said one thing and did another: another book, another currency, a price above its own.
     Integrity,
-    /// Most of its latest questions were refused or stayed without an answer.
+    /// Most of its latest questions stayed without an answer that says something.
     Failing,
+    /// Most of its latest offers were refused when they were taken up.
+    LetsDown,
 }
 
 impl Demotion {
@@ -86,6 +91,7 @@ impl Demotion {
         match self {
             Self::Integrity => "integrity",
             Self::Failing => "failing",
+            Self::LetsDown => "lets_down",
         }
     }
 }
@@ -143,6 +149,12 @@ impl Ranking {
         in_time.weight() >= FAILING_SAMPLES && in_time.permille(0, 0) < FAILING_PERMILLE
     }
 
+    /// Whether so few of its latest offers were kept that they are mostly bait.
+    pub(crate) fn lets_down(&self, partner: PartnerIndex) -> bool {
+        let kept = &self.of(partner).kept;
+        kept.weight() >= LETS_DOWN_SAMPLES && kept.permille(0, 0) < LETS_DOWN_PERMILLE
+    }
+
     /// Takes an operator's word, or takes it back.
     pub(crate) fn steer(&mut self, partner: PartnerIndex, steering: Option<Steering>) {
         self.at(partner).place.steering = steering;
@@ -160,7 +172,7 @@ impl Ranking {
         let mut order: Vec<usize> = (0..self.known.len()).collect();
         order.sort_by_key(|index| {
             let known = &self.known[*index];
-            (std::cmp::Reverse(known.near.permille(1, 2)), *index)
+            (std::cmp::Reverse(known.worth()), *index)
         });
         let tier = usize::from(policy.tier_size).max(1);
         for (rank, index) in order.into_iter().enumerate() {

@@ -26,7 +26,7 @@ fn resting() -> (Rig, CallId) {
 #[test]
 fn a_partner_that_cannot_answer_in_time_is_asked_but_not_waited_for() {
     let (rig, _) = resting();
-    assert_eq!((rig.disk.receipts[0].asked, rig.disk.receipts[0].answered), (1, 1));
+    assert_eq!((rig.disk.receipts[0].eligible, rig.disk.receipts[0].answered), (1, 1));
     assert_eq!(rig.engine.hot_requests(), 0, "a resting request needs no memory");
 }
 

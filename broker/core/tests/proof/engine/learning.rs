@@ -303,7 +303,7 @@ fn a_newly_come_partner_is_asked_but_never_bought_from() {
     rig.has_none("b");
     rig.offers("a", 2000);
     let receipt = &rig.disk.receipts[0];
-    assert_eq!((receipt.asked, receipt.answered, receipt.quotes.len()), (2, 2, 1));
+    assert_eq!((receipt.eligible, receipt.answered, receipt.quotes.len()), (2, 2, 1));
     assert_eq!(receipt.quotes[0].partner, partner("a"));
     let asked = &receipt.search.as_ref().unwrap().rounds[0].asked;
     let came = asked.iter().find(|asked| asked.partner == partner("new")).map(|asked| asked.came);

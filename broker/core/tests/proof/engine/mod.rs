@@ -4,6 +4,7 @@ mod answers;
 mod calls;
 mod durability;
 mod hedging;
+mod keeping;
 mod lateness;
 mod learning;
 mod market;

@@ -59,7 +59,7 @@ fn a_few_are_asked_first_then_more_then_everybody() {
     assert_eq!(nobody_has_it(&mut rig), 2);
     assert_eq!(rig.status(request_id(1)), "out_of_stock");
     let receipt = &rig.disk.receipts[0];
-    assert_eq!((receipt.asked, receipt.answered), (8, 8));
+    assert_eq!((receipt.eligible, receipt.answered), (8, 8));
     let more = |asked| (0, Opening::NothingAffordable, asked);
     assert_eq!(openings(receipt), [(0, Opening::BestRanked, 2), more(4), more(2)]);
     assert_eq!(ended(&rig), Ending::AllEnded);
@@ -157,7 +157,7 @@ fn partners_whose_turn_never_came_keep_no_stock_from_being_believed() {
     // The other one was given up, so the next are asked; they are silent to the end.
     rig.wait(1_000);
     let receipt = &rig.disk.receipts[0];
-    assert_eq!((receipt.verdict, receipt.answered, receipt.asked), (Verdict::NoAnswer, 1, 8));
+    assert_eq!((receipt.verdict, receipt.answered, receipt.eligible), (Verdict::NoAnswer, 1, 8));
 }
 
 #[test]

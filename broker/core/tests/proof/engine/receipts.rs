@@ -36,7 +36,7 @@ fn the_receipt_shows_the_winner_and_every_quote_it_beat() {
     let receipt = &rig.disk.receipts[0];
     let totals: Vec<_> = receipt.quotes.iter().filter_map(|quote| quote.worst_total()).collect();
     assert_eq!(totals, [usd(2800), usd(2900), usd(3500)]);
-    assert_eq!((receipt.asked, receipt.answered, receipt.sweep), (3, 3, 1));
+    assert_eq!((receipt.eligible, receipt.answered, receipt.sweep), (3, 3, 1));
     assert_eq!((receipt.max_total, receipt.verdict), (usd(3000), Verdict::Buy));
 }
 
@@ -88,7 +88,7 @@ fn assert_chosen_at_hand(rig: &Rig, name: &str, sweep: u32, max: u64) {
     let receipt = last(rig);
     assert_eq!(rig.status(request_id(1)), "ordering");
     assert_eq!((receipt.sweep, receipt.verdict), (sweep, Verdict::Buy));
-    assert_eq!((receipt.asked, receipt.answered), (1, 1));
+    assert_eq!((receipt.eligible, receipt.answered), (1, 1));
     assert_eq!((receipt.max_total, receipt.decided_at), (usd(max), rig.now));
     assert_eq!(receipt.directory, rig.engine.policy().partners.version());
     assert_eq!(partners(receipt), [name]);
