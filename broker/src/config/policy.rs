@@ -91,8 +91,8 @@ overrides! {
     latency_samples: u16 => latency_samples,
     /// Decisions that must be known of a partner before it changes tiers.
     review_samples: u16 => review_samples,
-    /// Answers that a newly come partner must have given before it is bought from. 0 together with
-    /// `shadow_wins` = 0 trusts it at once.
+    /// Answers that a newly come partner must have given before it is bought from. With this and
+    /// `shadow_wins` at 0 it is trusted at once.
     shadow_answers: u16 => shadow_answers,
     /// Decisions that a newly come partner would have won or come near to before it is bought from.
     shadow_wins: u16 => shadow_wins,

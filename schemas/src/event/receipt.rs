@@ -18,7 +18,7 @@ pub struct Receipt {
     pub max_total: Money,
     pub verdict: Verdict,
     /// Partners that came in question and could answer in time, whether or not it was their turn;
-    /// `search` tells which of them were asked.
+    /// `search` tells which of them were asked. 0 in receipts from before there was this field.
     #[serde(default)]
     pub eligible: u16,
     /// The same number as `eligible`, under the name it had when everybody was always asked.

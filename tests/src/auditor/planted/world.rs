@@ -279,7 +279,7 @@ impl World {
             decided_at: self.now,
             strategy: head.terms.strategy,
             max_total: head.terms.max_total,
-            asked: 3,
+            eligible: 3,
             answered: 3,
             directory: self.policy.partners.version(),
             verdict,
