@@ -25,8 +25,8 @@ pub struct Report {
     pub outbox_rows: u64,
 }
 
-/// Follows the audit chain from its first record, and reads every request and outbox row; each
-/// damage is told to `damaged`, and the rest is read nevertheless.
+/// Follows the audit chain from its first record, and reads every request, outbox row and what
+/// is known of partners; each damage is told to `damaged`, and the rest is read nevertheless.
 pub fn read_all(reader: &dyn Reader, mut damaged: impl FnMut(StoreError)) -> Report {
     let mut report = Report::default();
     let mut chain = Chain::from_genesis();
@@ -53,6 +53,9 @@ pub fn read_all(reader: &dyn Reader, mut damaged: impl FnMut(StoreError)) -> Rep
     }
     requests(reader, &Listing::Active, &mut damaged, |_| report.active += 1);
     report.outbox_rows = outbox(reader, &mut damaged);
+    if let Err(error) = reader.ranking() {
+        damaged(error);
+    }
     report
 }
 
