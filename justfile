@@ -69,6 +69,23 @@ bench:
     cargo run --release -p loadtest -- latency
     cargo run --release -p loadtest -- recovery
 
+# The whole broker under load, audited at the end; profiles: peak, flash, soak, ceiling.
+loadtest *args:
+    cargo run --release -p loadtest -- {{ args }}
+
+# 200 requests/s to 100 unreliable partners; a page with plots is left in target/loadtest.
+peak *args:
+    mkdir -p target/loadtest
+    cargo run --release -p loadtest -- peak --html target/loadtest/peak.html {{ args }}
+
+# 2,000 requests/s for one book of which there are 500 copies.
+flash *args:
+    cargo run --release -p loadtest -- flash {{ args }}
+
+# As many orders as this machine carries, and what NATS alone would carry.
+ceiling *args:
+    cargo run --release -p loadtest -- ceiling --baseline raw {{ args }}
+
 # Rewrites the golden files from what the code does now; review the diff before committing it.
 golden-accept:
     GOLDEN_ACCEPT=1 cargo test --workspace

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::load::{self, Profile};
 use crate::{closed_loop, latency, recovery};
 
 #[derive(Debug, Parser)]
@@ -22,12 +23,23 @@ enum Command {
     Latency(latency::Args),
     /// Kills of the broker with many requests open: time until it is there again.
     Recovery(recovery::Args),
+    /// 200 requests/s, 100 partners with log-normal response times, time-outs and errors.
+    Peak(load::Args),
+    /// 2,000 requests/s for one book of which all stores together have 500 copies.
+    Flash(load::Args),
+    /// A steady load for 20 minutes: does memory or latency grow?
+    Soak(load::Args),
+    /// Instant partners, everybody asked, as many orders as this machine carries.
+    Ceiling(load::Args),
     /// This executable as the broker under measurement.
     #[command(hide = true, name = latency::BROKER_ROLE)]
     Broker(Passed),
     /// This executable as its bookstores and payment provider.
     #[command(hide = true, name = latency::PARTNER_SIM_ROLE)]
     PartnerSim(Passed),
+    /// This executable as partners without a broker.
+    #[command(hide = true, name = load::RAW_ROLE)]
+    RawPartners(load::RawArgs),
 }
 
 /// Arguments for another program's own command line.
@@ -50,6 +62,11 @@ pub fn main() -> ExitCode {
         Command::ClosedLoop(args) => closed_loop::run(&args),
         Command::Latency(args) => latency::run(&args),
         Command::Recovery(args) => recovery::run(&args),
+        Command::Peak(args) => load::run(Profile::Peak, &args),
+        Command::Flash(args) => load::run(Profile::Flash, &args),
+        Command::Soak(args) => load::run(Profile::Soak, &args),
+        Command::Ceiling(args) => load::run(Profile::Ceiling, &args),
+        Command::RawPartners(args) => return load::serve_raw(&args),
         Command::Broker(passed) => return broker::cli::main_from(passed.of("broker")),
         Command::PartnerSim(passed) => return partner_sim::cli::run_from(passed.of("partner-sim")),
     };

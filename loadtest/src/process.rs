@@ -27,3 +27,12 @@ pub fn bytes_written() -> anyhow::Result<u64> {
     let line = io.lines().find_map(|line| line.strip_prefix("wchar: "));
     Ok(line.context("no wchar in /proc/self/io")?.trim().parse()?)
 }
+
+/// Memory of a process that is really there now, bytes.
+pub fn resident(pid: u32) -> anyhow::Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let status = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()).context("no VmRSS in status")?;
+    Ok(kib.parse::<u64>()? * 1024)
+}

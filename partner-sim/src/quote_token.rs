@@ -5,7 +5,7 @@
 
 use schemas::destination::Country;
 use schemas::id::QuoteId;
-use schemas::{Condition, Currency, Isbn13, Timestamp};
+use schemas::{Condition, Currency, DurationMs, Isbn13, Timestamp};
 
 use crate::dice::{fnv1a, mix};
 
@@ -20,7 +20,13 @@ pub struct QuoteTerms {
     /// Landed total of all copies, minor units.
     pub total: u64,
     pub valid_until: Timestamp,
+    /// How long the store took to answer, as far as that is its own doing: for those who measure
+    /// what everybody else took. At most [`ANSWERED_AFTER_MAX`].
+    pub answered_after: DurationMs,
 }
+
+/// Five hexadecimal digits, a quarter of an hour: what an id has room for.
+pub const ANSWERED_AFTER_MAX: DurationMs = DurationMs(0xf_ffff);
 
 const CONDITIONS: [Condition; 5] = [
     Condition::New,
@@ -45,6 +51,8 @@ impl QuoteTerms {
         id.hex(self.total);
         id.text(".");
         id.hex(self.valid_until.as_unix_ms());
+        id.text(".");
+        id.hex(self.answered_after.min(ANSWERED_AFTER_MAX).as_ms());
         let check = check(id.as_str(), secret);
         id.text(".");
         id.hex(u64::from(check));
@@ -70,6 +78,7 @@ impl QuoteTerms {
             currency: Currency::parse(codes.get(3..)?).ok()?,
             total: u64::from_str_radix(fields.next()?, 16).ok()?,
             valid_until: Timestamp::from_unix_ms(u64::from_str_radix(fields.next()?, 16).ok()?),
+            answered_after: DurationMs(u64::from_str_radix(fields.next()?, 16).ok()?),
         })
     }
 }
@@ -124,6 +133,7 @@ mod tests {
             currency: Currency::USD,
             total: schemas::money::AMOUNT_MAX_MINOR,
             valid_until: Timestamp::MAX,
+            answered_after: ANSWERED_AFTER_MAX,
         }
     }
 

@@ -26,8 +26,9 @@ pub(crate) use casebook::is_with_a_human;
 pub use coverage::{Coverage, Reach};
 pub use evidence::{
     Answer, Background, Command, Disturbance, Evidence, Route, Seen, Sent, Standing, Trouble,
+    Vouched,
 };
-pub use market::{liars, standing};
+pub use market::{liars, standing, vouched};
 pub use timeline::timeline;
 pub use verdict::{Checked, Promise, Verdict, Violation};
 

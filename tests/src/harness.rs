@@ -41,7 +41,7 @@ pub use partners::PartnerSim;
 pub use process::Process;
 pub use program::{Program, Programs};
 pub use proxy::{Direction, FaultProxy, Proxies};
-pub(crate) use requester::message_id;
+pub use requester::message_id;
 pub use requester::{Requester, StreamAck};
 pub use scenario::Scenario;
 pub use streams::StreamTail;

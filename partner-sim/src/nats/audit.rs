@@ -35,6 +35,22 @@ pub struct Page {
     pub next: Option<u64>,
     /// Records there are.
     pub total: u64,
+    #[serde(default)]
+    pub questions: Questions,
+}
+
+/// What the stores were asked for quotes in this life: nothing else is left of quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Questions {
+    pub messages: u64,
+    /// Questions in them.
+    pub items: u64,
+}
+
+/// What the stores have been asked so far.
+pub async fn questions(client: &Client) -> Result<Questions, AuditError> {
+    let first = PageRequest { offset: 0, limit: 1 };
+    Ok(page(client, "partners", first).await?.questions)
 }
 
 /// Why a ledger could not be read.
@@ -71,22 +87,23 @@ pub async fn payment_ledger(client: &Client) -> Result<PaymentLedger, AuditError
 }
 
 async fn all(client: &Client, which: &str) -> Result<Vec<LedgerEntry>, AuditError> {
-    let subject = sim_ledger(which);
     let mut records = Vec::new();
     let mut offset = Some(0);
     while let Some(from) = offset {
         let request = PageRequest { offset: from, limit: PAGE_RECORDS_MAX };
-        let message = async_nats::Request::new()
-            .payload(schemas::json::encode(&request).into())
-            .timeout(Some(Duration::from_millis(PAGE_TIMEOUT_MS)));
-        let reply = client
-            .send_request(subject.clone(), message)
-            .await
-            .map_err(|source| AuditError::Request { subject: subject.clone(), source })?;
-        let page: Page = serde_json::from_slice(&reply.payload)
-            .map_err(|source| AuditError::Parse { subject: subject.clone(), source })?;
+        let page = page(client, which, request).await?;
         records.extend(page.records);
         offset = page.next;
     }
     Ok(records)
+}
+
+async fn page(client: &Client, which: &str, request: PageRequest) -> Result<Page, AuditError> {
+    let subject = sim_ledger(which);
+    let message = async_nats::Request::new()
+        .payload(schemas::json::encode(&request).into())
+        .timeout(Some(Duration::from_millis(PAGE_TIMEOUT_MS)));
+    let reply = client.send_request(subject.clone(), message).await;
+    let reply = reply.map_err(|source| AuditError::Request { subject: subject.clone(), source })?;
+    serde_json::from_slice(&reply.payload).map_err(|source| AuditError::Parse { subject, source })
 }

@@ -7,9 +7,11 @@ use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 use schemas::id::Key;
+use schemas::partner::QuoteRequests;
 use schemas::{PartnerId, Timestamp};
 use tokio::sync::oneshot;
 
+use super::audit::Questions;
 use super::journal::{Journal, Later, Line};
 use crate::delivery::Scheduled;
 use crate::ledger::LedgerEntry;
@@ -64,6 +66,8 @@ pub(super) struct Desk {
     index: Mutex<Index>,
     journal: Journal,
     next_number: AtomicU64,
+    question_messages: AtomicU64,
+    question_items: AtomicU64,
 }
 
 impl Desk {
@@ -104,6 +108,8 @@ impl Desk {
             index: Mutex::new(index),
             journal,
             next_number: AtomicU64::new(next_number),
+            question_messages: AtomicU64::default(),
+            question_items: AtomicU64::default(),
         };
         (desk, owed.into_values().map(Delayed::from).collect())
     }
@@ -116,10 +122,21 @@ impl Desk {
     pub(super) fn quote(
         &self,
         id: &PartnerId,
-        request: PartnerRequest,
+        questions: QuoteRequests,
         now: Timestamp,
     ) -> Option<Vec<Scheduled<PartnerAnswer>>> {
-        Some(lock(self.partners.get(id)?).handle(request, now))
+        let mut partner = lock(self.partners.get(id)?);
+        self.question_messages.fetch_add(1, Ordering::Relaxed);
+        self.question_items.fetch_add(questions.items.len() as u64, Ordering::Relaxed);
+        Some(partner.handle(PartnerRequest::Quote(questions), now))
+    }
+
+    /// How many live quotes were asked for.
+    pub(super) fn questions(&self) -> Questions {
+        Questions {
+            messages: self.question_messages.load(Ordering::Relaxed),
+            items: self.question_items.load(Ordering::Relaxed),
+        }
     }
 
     /// A command, or a queued quote. `None` if there is no such partner here.

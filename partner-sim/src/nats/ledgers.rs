@@ -59,7 +59,7 @@ fn read(desk: &Desk, which: Which, request: PageRequest) -> Page {
     cut(&mut records);
     let read_to = offset.saturating_add(records.len());
     let next = (read_to < total).then_some(read_to as u64);
-    Page { records, next, total: total as u64 }
+    Page { records, next, total: total as u64, questions: desk.questions() }
 }
 
 /// Keeps what fits, at least one record.

@@ -13,7 +13,6 @@ use super::clock;
 use super::delay::Delays;
 use super::desk::{Desk, Outgoing};
 use super::egress::Egress;
-use crate::partner::PartnerRequest;
 
 /// Answers questions until the subscription ends, which it does only with its connection.
 pub(super) async fn run(
@@ -44,7 +43,7 @@ async fn answer(desk: &Desk, client: &Client, egress: &Egress, delays: &Delays, 
             }
         };
     let now = clock::now();
-    let Some(answers) = desk.quote(&partner, PartnerRequest::Quote(questions), now) else { return };
+    let Some(answers) = desk.quote(&partner, questions, now) else { return };
     for scheduled in answers {
         let answer = scheduled.value;
         let body = Bytes::from(answer.message.encode());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemas::id::QuoteId;
 use schemas::partner::{
     Component, QuoteAnswer, QuoteAnswers, QuoteOffer, QuoteOutcome, QuoteQuestion, QuoteRequests,
 };
@@ -35,14 +36,17 @@ impl Partner {
         now: Timestamp,
     ) -> Vec<Scheduled<PartnerAnswer>> {
         if self.profile.quotes.is_plain() {
-            let items: Vec<QuoteAnswer> =
-                questions.items.iter().filter_map(|q| self.quote_one(q, now)).collect();
+            let items: Vec<QuoteAnswer> = questions
+                .items
+                .iter()
+                .filter_map(|q| self.quote_one(q, DurationMs::ZERO, now))
+                .collect();
             return batch(self, questions.reply_to, items, now, 0).into_iter().collect();
         }
         let mut batches: BTreeMap<Timestamp, Vec<QuoteAnswer>> = BTreeMap::new();
         let latency = self.quote_latency(&questions, now);
         for question in &questions.items {
-            let Some(answer) = self.quote_one(question, now) else { continue };
+            let Some(answer) = self.quote_one(question, latency, now) else { continue };
             let way = &self.profile.quotes;
             let roll = retried(question, now);
             let dice = (&self.dice, Lane::Quote, roll);
@@ -73,15 +77,25 @@ impl Partner {
         }
     }
 
-    fn quote_one(&mut self, question: &QuoteQuestion, now: Timestamp) -> Option<QuoteAnswer> {
+    fn quote_one(
+        &mut self,
+        question: &QuoteQuestion,
+        latency: DurationMs,
+        now: Timestamp,
+    ) -> Option<QuoteAnswer> {
         if self.profile.honours_not_after && now > question.not_after {
             return None;
         }
-        let outcome = self.quote_outcome(question, now);
+        let outcome = self.quote_outcome(question, latency, now);
         Some(QuoteAnswer { call_id: question.call_id, outcome })
     }
 
-    fn quote_outcome(&mut self, question: &QuoteQuestion, now: Timestamp) -> QuoteOutcome {
+    fn quote_outcome(
+        &mut self,
+        question: &QuoteQuestion,
+        latency: DurationMs,
+        now: Timestamp,
+    ) -> QuoteOutcome {
         let faults = self.profile.faults;
         let roll = asked(question);
         if self.strike(Fault::Busy, roll, faults.quote_busy_permille) {
@@ -104,24 +118,29 @@ impl Partner {
             isbn = if isbn == WRONG_BOOKS[0] { WRONG_BOOKS[1] } else { WRONG_BOOKS[0] };
         }
         let absurd = self.strike(Fault::AbsurdPrice, roll, faults.quote_absurd_price_permille);
-        QuoteOutcome::Offer(self.offer(question, isbn, in_stock, absurd, now))
+        let mut landed = self.landed(question, isbn, now);
+        if absurd {
+            landed = Landed { item: u64::MAX, shipping: u64::MAX, ..landed };
+        }
+        QuoteOutcome::Offer(self.offer(question, (isbn, landed), in_stock, latency, now))
+    }
+
+    fn landed(&self, question: &QuoteQuestion, isbn: Isbn13, now: Timestamp) -> Landed {
+        let condition = self.condition_of(isbn, question.condition);
+        let country = question.destination.country;
+        self.prices.landed(Asked { isbn, quantity: question.quantity, condition, country }, now)
     }
 
     fn offer(
         &self,
         question: &QuoteQuestion,
-        isbn: Isbn13,
+        (isbn, landed): (Isbn13, Landed),
         in_stock: u32,
-        absurd: bool,
+        latency: DurationMs,
         now: Timestamp,
     ) -> QuoteOffer {
         let condition = self.condition_of(isbn, question.condition);
         let country = question.destination.country;
-        let asked = Asked { isbn, quantity: question.quantity, condition, country };
-        let mut landed = self.prices.landed(asked, now);
-        if absurd {
-            landed = Landed { item: u64::MAX, shipping: u64::MAX, ..landed };
-        }
         let valid_until = now.saturating_add(DurationMs(self.profile.quote_valid_ms));
         let terms = QuoteTerms {
             isbn,
@@ -131,6 +150,7 @@ impl Partner {
             currency: question.currency,
             total: landed.total(),
             valid_until,
+            answered_after: latency,
         };
         let stated = self.profile.components;
         QuoteOffer {
@@ -157,12 +177,18 @@ impl Partner {
         if !serves_it || self.profile.pricing.drift_permille > 0 {
             return None;
         }
-        let offer = self.offer(question, question.isbn, 0, false, now);
+        let landed = self.landed(question, question.isbn, now);
+        let offer = self.offer(question, (question.isbn, landed), 0, DurationMs::ZERO, now);
         let worst = |component: Option<Component>| match component? {
             Component::Exact(minor) | Component::AtMost(minor) => Some(minor),
         };
         let parts = [worst(offer.shipping)?, worst(offer.tax)?, worst(offer.fee)?];
         parts.into_iter().try_fold(offer.item, u64::checked_add)
+    }
+
+    /// What an offer said, if this store wrote its id: for auditors and measurements.
+    pub fn read_quote(&self, id: &QuoteId) -> Option<QuoteTerms> {
+        QuoteTerms::from_id(id, self.secret)
     }
 
     /// Which copy is offered: one the customer accepts, always the same for the same book.

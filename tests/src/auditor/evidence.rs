@@ -5,7 +5,7 @@ mod background;
 
 use std::collections::BTreeMap;
 
-pub use background::{Background, Disturbance, Standing, Trouble};
+pub use background::{Background, Disturbance, Standing, Trouble, Vouched};
 use broker::store::{AuditRecord, Incarnation};
 use broker_core::receipt::Receipt;
 use broker_core::{Policy, PurchaseRequest};

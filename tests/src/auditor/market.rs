@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use broker_core::{Policy, PurchaseRequest};
+use broker::store::{AuditBody, AuditRecord};
+use broker_core::event::Finding;
+use broker_core::{Event, Policy, PurchaseRequest, Quote};
 use partner_sim::{Partner, World};
 use schemas::directory::Transport;
 use schemas::id::CallId;
 use schemas::partner::QuoteQuestion;
-use schemas::{Isbn13, Money, PartnerId, RequestId, Timestamp};
+use schemas::{DurationMs, Isbn13, Money, PartnerId, RequestId, Timestamp};
 
-use super::Standing;
+use super::{Standing, Vouched};
 
 /// The offers that stood all along: of stores that are reliable, are asked live, and had more
 /// copies than everybody together could want in all attempts.
@@ -46,6 +48,38 @@ pub fn standing(
         }
     }
     standing
+}
+
+/// What each store says of the quotes in its name that were decided on. A quote id carries the quote
+/// and a check that only its store can make, so that this is as good as having heard the offer.
+pub fn vouched(world: &World, log: &[AuditRecord]) -> Vec<Vouched> {
+    let rows = log.iter().filter_map(|record| match &record.body {
+        AuditBody::Request { rows, .. } => Some(rows),
+        AuditBody::DeadLetter { .. } => None,
+    });
+    let mut vouched = Vec::new();
+    for event in rows.flatten().filter_map(|row| row.change.event()) {
+        let Event::SweepClosed(closed) = event else { continue };
+        let quotes = match &closed.finding {
+            Finding::Affordable(quotes) => quotes.as_slice(),
+            Finding::TooDear { best, .. } => std::slice::from_ref(best),
+            Finding::NoStock | Finding::NoAnswer => &[],
+        };
+        let known = |quote: &Quote| {
+            let store = world.partners.get(&quote.partner)?;
+            let terms = store.read_quote(&quote.quote_id)?;
+            let valid = DurationMs(store.profile().quote_valid_ms);
+            Some(Vouched {
+                partner: quote.partner.clone(),
+                quote_id: quote.quote_id.clone(),
+                isbn: terms.isbn,
+                total: terms.total,
+                at: terms.valid_until.saturating_sub(valid),
+            })
+        };
+        vouched.extend(quotes.iter().filter_map(known));
+    }
+    vouched
 }
 
 /// Stores that break the contract they announce.

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::archive::Archive;
 use super::{
     Broker, FaultProxy, HarnessError, PartnerSim, Programs, Proxies, Requester, Scenario,
-    StreamTail, SubLedger, Tap, now, wait,
+    StreamTail, SubLedger, Tap, now, tap, wait,
 };
 use crate::auditor::{Disturbance, Trouble};
 use crate::nats_server::NatsServer;
@@ -37,6 +37,7 @@ pub struct Cluster {
     proxies: Option<Proxies>,
     archive: Option<Archive>,
     disturbances: Vec<Disturbance>,
+    quotes_unheard: bool,
     down: Option<schemas::Timestamp>,
     home: Home,
 }
@@ -85,7 +86,8 @@ impl Cluster {
         let started = tokio::task::spawn_blocking(move || NatsServer::start(options)).await;
         let nats = started.map_err(HarnessError::nats("starting nats-server"))??;
         let client = connect(&nats.url(), "test-harness").await?;
-        let tap = Tap::start(connect(&nats.url(), "test-tap").await?).await?;
+        let heard = if scenario.quotes_unheard { tap::BUT_QUOTES } else { tap::EVERYTHING };
+        let tap = Tap::start(connect(&nats.url(), "test-tap").await?, heard).await?;
         let dir = home.path();
         let sim = scenario.sim.clone();
         let proxies =
@@ -116,6 +118,7 @@ impl Cluster {
             client,
             ledger: SubLedger::default(),
             disturbances: Vec::new(),
+            quotes_unheard: scenario.quotes_unheard,
             down: None,
             home,
         })
@@ -151,6 +154,11 @@ impl Cluster {
     pub fn keep_streams(&mut self) {
         self.tap.only_outside_streams();
         self.archive = Some(Archive::start(&self.client));
+    }
+
+    /// Nobody listened to live quotes.
+    pub(super) fn quotes_unheard(&self) -> bool {
+        self.quotes_unheard
     }
 
     pub(super) fn archive(&self) -> Option<&Archive> {

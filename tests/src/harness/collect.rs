@@ -10,7 +10,7 @@ use partner_sim::World;
 use schemas::{Digest, RequestId, stream};
 
 use super::{Cluster, HarnessError, StreamTail, now};
-use crate::auditor::{Background, Evidence, Seen, liars, standing};
+use crate::auditor::{Background, Evidence, Seen, liars, standing, vouched};
 
 /// Rows read from the store at a time.
 const PAGE_ROWS: usize = 1000;
@@ -126,6 +126,7 @@ impl Cluster {
         let standing = unchanged.then(|| standing(&stores, &store.heads, policy));
         Ok(Background {
             standing: standing.unwrap_or_default(),
+            vouched: if self.quotes_unheard() { vouched(&stores, &store.log) } else { Vec::new() },
             liars: liars(&stores).collect(),
             meta: Some(store.meta.clone()),
             readings,

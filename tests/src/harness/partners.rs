@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::Client;
 use partner_sim::config::SimConfig;
 use partner_sim::ledger::{PartnerLedger, PaymentLedger};
-use partner_sim::nats::audit;
+use partner_sim::nats::audit::{self, Questions};
 
 use super::{HarnessError, Process, Program, wait};
 
@@ -101,6 +101,15 @@ impl PartnerSim {
     pub async fn partner_ledger(&self) -> Result<PartnerLedger, HarnessError> {
         let ledger = audit::partner_ledger(&self.client).await;
         ledger.map_err(HarnessError::nats("reading the ledger of the partners"))
+    }
+
+    /// How many quotes its stores were asked for since it was started.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn questions(&self) -> Result<Questions, HarnessError> {
+        let asked = audit::questions(&self.client).await;
+        asked.map_err(HarnessError::nats("asking the partners how often they were asked"))
     }
 
     /// What the provider really did, as far as it is on its disk.

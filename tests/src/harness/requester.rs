@@ -225,7 +225,7 @@ fn command_id() -> CommandId {
 }
 
 /// `Nats-Msg-Id`: the server's dedup ignores subjects and bodies, so the id covers all of them.
-pub(crate) fn message_id(customer: &CustomerId, command: &Command) -> String {
+pub fn message_id(customer: &CustomerId, command: &Command) -> String {
     let operation = command.operation().label();
     let named = match (command.command_id(), command.request()) {
         (Some(command), _) => command.to_string(),

@@ -32,6 +32,9 @@ pub struct Scenario {
     pub store_dir: Option<PathBuf>,
     /// What the stores and the provider remember of an earlier life.
     pub ledger: Option<PathBuf>,
+    /// Live quotes are not listened to: at many thousands a second, the ear would be most of the
+    /// load. Their stores are asked about the decisive ones at the end.
+    pub quotes_unheard: bool,
     /// Log filter of broker and partner-sim, in the syntax of `RUST_LOG`; `info` if `None`.
     pub log_filter: Option<String>,
 }

@@ -17,7 +17,10 @@ use super::{HarnessError, now};
 use crate::auditor::Seen;
 
 /// Everything of the product, and nothing of the server's own traffic.
-const SUBJECTS: [&str; 5] = ["purchase.>", "partner.>", "payment.>", "notify.>", "dead_letter.>"];
+pub(super) const EVERYTHING: &[&str] =
+    &["purchase.>", "partner.>", "payment.>", "notify.>", "dead_letter.>"];
+/// What travels outside streams, but for live quotes.
+pub(super) const BUT_QUOTES: &[&str] = &["purchase.api.>"];
 
 /// Listens on a connection of its own until dropped.
 #[derive(Debug)]
@@ -32,13 +35,16 @@ pub struct Tap {
 
 impl Tap {
     /// Starts listening; returns once the server knows of the subscriptions.
-    pub(super) async fn start(client: Client) -> Result<Self, HarnessError> {
+    pub(super) async fn start(
+        client: Client,
+        subjects: &[&'static str],
+    ) -> Result<Self, HarnessError> {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (count, outside_only, lately) = (Arc::default(), Arc::default(), Arc::default());
         let mut listeners = Vec::new();
-        for subject in SUBJECTS {
+        for subject in subjects {
             let doing = format!("tapping {subject}");
-            let messages = client.subscribe(subject).await.map_err(HarnessError::nats(doing))?;
+            let messages = client.subscribe(*subject).await.map_err(HarnessError::nats(doing))?;
             let ear = Ear {
                 heard: Arc::clone(&heard),
                 count: Arc::clone(&count),
@@ -181,7 +187,7 @@ mod tests {
         let subjects = vec![subject::filter::notifications()];
         let config = Config { name: NOTIFICATIONS.to_owned(), subjects, ..Config::default() };
         let stream = jetstream.create_stream(config).await.unwrap();
-        let tap = Tap::start(client.clone()).await.unwrap();
+        let tap = Tap::start(client.clone(), EVERYTHING).await.unwrap();
         for id in ["one", "two", "three"] {
             notify(&jetstream, id).await;
         }

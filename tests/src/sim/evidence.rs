@@ -24,6 +24,7 @@ pub fn collect(world: &mut World) -> Evidence {
     let ledgers = &world.parties.world;
     let background = Background {
         standing: standing(ledgers, &store.heads, &policy),
+        vouched: Vec::new(),
         liars: liars(ledgers).collect(),
         meta: world.scene.reader.meta().ok(),
         readings,

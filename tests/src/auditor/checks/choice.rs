@@ -14,7 +14,7 @@ use schemas::{DurationMs, Isbn13, PartnerId, RequestId, Timestamp};
 
 use super::Findings;
 use crate::auditor::casebook::{Case, Casebook};
-use crate::auditor::{Seen, peek};
+use crate::auditor::{Seen, Vouched, peek};
 
 /// How long after the broker our own ear may hear something, on a loaded machine.
 const TAP_LAG: DurationMs = DurationMs::from_secs(30);
@@ -22,7 +22,7 @@ const TAP_LAG: DurationMs = DurationMs::from_secs(30);
 /// P2, invariant HonestChoice: what was bought had been offered by that very store, for that book,
 /// at that worst-case total, before it was decided on, and was still good then. Offers travel
 /// outside streams, so in a run in which something was away an offer that nobody heard is excused;
-/// one that says something else never is.
+/// one that says something else never is. Where nobody listened, the stores are asked instead.
 pub(in crate::auditor) fn honest_choice(book: &Casebook<'_>, findings: &mut Findings) {
     let offers = Offers::listed(book);
     let excused = !book.evidence.disturbances.is_empty();
@@ -66,6 +66,7 @@ type Said = (Isbn13, Option<u64>);
 struct Offers<'a> {
     by_id: BTreeMap<(&'a PartnerId, &'a str), &'a Seen>,
     all: &'a [(PartnerId, &'a Seen)],
+    vouched: BTreeMap<(&'a PartnerId, &'a str), &'a Vouched>,
 }
 
 impl<'a> Offers<'a> {
@@ -76,7 +77,9 @@ impl<'a> Offers<'a> {
                 by_id.entry((partner, id)).or_insert(*seen);
             }
         }
-        Self { by_id, all: &book.mail.quotes }
+        let vouched = &book.evidence.background.vouched;
+        let vouched = vouched.iter().map(|said| ((&said.partner, said.quote_id.as_str()), said));
+        Self { by_id, all: &book.mail.quotes, vouched: vouched.collect() }
     }
 
     /// When it was first heard, if its store said it in exactly our words.
@@ -93,7 +96,9 @@ impl<'a> Offers<'a> {
         let said = listed.and_then(|seen| offer(seen, id));
         // A store may write its JSON in another way than compact.
         let mut of_store = self.all.iter().filter(|(of, _)| of == partner);
-        said.or_else(|| of_store.find_map(|(_, seen)| offer(seen, id)))
+        let said = said.or_else(|| of_store.find_map(|(_, seen)| offer(seen, id)));
+        let vouched = || self.vouched.get(&(partner, id.as_str()));
+        said.or_else(|| vouched().map(|said| (said.at, (said.isbn, Some(said.total)))))
     }
 }
 

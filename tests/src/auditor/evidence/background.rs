@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use broker::store::Meta;
-use schemas::{Digest, Money, PartnerId, RequestId, Timestamp};
+use schemas::id::QuoteId;
+use schemas::{Digest, Isbn13, Money, PartnerId, RequestId, Timestamp};
 
 /// Facts about the run beside its ledgers. All of them are optional: a check that needs one that is
 /// missing examines nothing and says so.
@@ -12,6 +13,8 @@ use schemas::{Digest, Money, PartnerId, RequestId, Timestamp};
 pub struct Background {
     /// What honest stores would have sold all along: see [`crate::auditor::standing`].
     pub standing: Vec<Standing>,
+    /// What stores say they offered, where nobody listened: see [`crate::auditor::vouched`].
+    pub vouched: Vec<Vouched>,
     /// Stores that break the contract they announce: they sell one key twice, charge above the
     /// cap, or take an order they said they would not take. What they do to a request is bounded
     /// and alarmed, not impossible.
@@ -34,6 +37,17 @@ pub struct Standing {
     pub request: RequestId,
     pub partner: PartnerId,
     pub total: Money,
+}
+
+/// A store recognises a quote id as its own and says what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vouched {
+    pub partner: PartnerId,
+    pub quote_id: QuoteId,
+    pub isbn: Isbn13,
+    pub total: u64,
+    /// When it was asked for it.
+    pub at: Timestamp,
 }
 
 /// A time in which something could not be relied on.

@@ -16,7 +16,8 @@ use schemas::{
     subject,
 };
 
-use crate::auditor::{Answer, Command, Evidence, Seen};
+use super::world::the_book;
+use crate::auditor::{Answer, Command, Evidence, Seen, Vouched};
 use crate::harness::book;
 
 pub(super) type Plant = (&'static str, &'static str, fn(&mut Evidence));
@@ -57,6 +58,18 @@ pub(super) const ALL: &[Plant] = &[
     }),
     ("honest_choice", "nobody had offered it", |e| {
         e.messages.retain(|seen| !is_quote(seen));
+    }),
+    ("honest_choice", "where nobody listened, the store says it offered another price", |e| {
+        e.messages.retain(|seen| !is_quote(seen));
+        let bought = e.heads.values().filter_map(|head| head.checkout.as_ref());
+        let vouched = bought.map(|checkout| Vouched {
+            partner: checkout.quote.partner.clone(),
+            quote_id: checkout.quote.quote_id.clone(),
+            isbn: the_book(),
+            total: 1,
+            at: Timestamp::ZERO,
+        });
+        e.background.vouched = vouched.collect();
     }),
     ("no_order_after_expiry", "accepted after the deadline", |e| {
         let late = first_head(e).terms.expires_at.saturating_add(DurationMs(1));

@@ -191,6 +191,7 @@ impl World {
         };
         Background {
             standing: crate::auditor::standing(&self.sim, &self.heads, &self.policy),
+            vouched: Vec::new(),
             liars: crate::auditor::liars(&self.sim).collect(),
             meta: Some(meta),
             readings: vec![Digest::of(b"all of it"); 2],

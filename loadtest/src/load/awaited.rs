@@ -1,0 +1,159 @@
+//! What an order waited for that is nobody's doing but the stores', and what is left: the broker,
+//! its store, nats-server, and the stores' own disk.
+//!
+//! Of each order that came of its first sweep and attempt, each step of which was asked once:
+//! - *before*: from the intended send until the first store had its question. A quote id tells
+//!   when its store was asked and after how long it answered (`partner_sim::quote_token`).
+//! - *after*: from the last thing that the decision awaited until the customer heard of the order,
+//!   less the simulated response times of the answers to reserve, authorise and place (the instant
+//!   noted in the stores' ledger file for the answer, less the one at which the command came).
+//! - what the decision awaited: the latest of the answers in its receipt and of the deadlines that
+//!   can end a sweep (grace of `balanced`, hard stop, silence of a store that was asked once or
+//!   twice), as far as they lie before the decision. Answers that are not in the receipt ("busy")
+//!   do not count as awaited, so that waiting for them counts as the broker's.
+//!
+//! The broker's overhead is the sum of both.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::Context;
+use broker_core::receipt::{Receipt, Verdict};
+use partner_sim::ledger::{Asked, Decision, Decisions};
+use schemas::purchase::Strategy;
+use schemas::{DurationMs, RequestId, Timestamp};
+use serde::Deserialize;
+use tests::auditor::Evidence;
+
+use super::ear::{Told, Wish};
+use super::market::Market;
+
+/// Message id of an answer, and when it was to be sent.
+pub(super) type Delays = HashMap<String, Timestamp>;
+
+/// Milliseconds of one order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Overhead {
+    pub(super) before: f64,
+    pub(super) after: f64,
+}
+
+/// A line of the stores' ledger file; others are skipped.
+#[derive(Deserialize)]
+struct Later {
+    at: Timestamp,
+    message_id: Option<String>,
+}
+
+/// Reads when every delayed answer was to be sent.
+pub(super) fn read_delays(ledger_file: &Path) -> anyhow::Result<Delays> {
+    let doing = || format!("reading {}", ledger_file.display());
+    let file = std::fs::File::open(ledger_file).with_context(doing)?;
+    let mut delays = Delays::new();
+    for line in BufReader::new(file).lines() {
+        let line = line.with_context(doing)?;
+        if !line.starts_with("{\"line\":\"later\"") {
+            continue;
+        }
+        let later: Later = serde_json::from_str(&line).with_context(doing)?;
+        delays.extend(later.message_id.map(|id| (id, later.at)));
+    }
+    Ok(delays)
+}
+
+/// Simulated response times of a first attempt, milliseconds; `None` where something was asked
+/// twice or not answered.
+pub(super) type SagaWaits = HashMap<RequestId, Option<u64>>;
+
+pub(super) fn saga_waits(evidence: &Evidence, delays: &Delays) -> SagaWaits {
+    let mut waits = SagaWaits::new();
+    let mut note = |request, wait: Option<u64>| {
+        let all = waits.entry(request).or_insert(Some(0));
+        *all = all.zip(wait).map(|(all, wait)| all + wait);
+    };
+    for hold in evidence.partners.reservations.iter().filter(|hold| hold.attempt == 1) {
+        let who = hold.partner.as_str();
+        note(hold.request_id, only_wait(&hold.decisions, Asked::Reserve, who, delays));
+    }
+    for order in evidence.partners.orders.iter().filter(|order| order.attempt == 1) {
+        let who = order.partner.as_str();
+        note(order.request_id, only_wait(&order.decisions, Asked::Place, who, delays));
+    }
+    for payment in evidence.payments.payments.iter().filter(|payment| payment.attempt == 1) {
+        let who = payment.provider.as_str();
+        note(payment.request_id, only_wait(&payment.decisions, Asked::Authorize, who, delays));
+    }
+    waits
+}
+
+/// How long the answer to the only copy took; an answer at once is in no list of delays.
+fn only_wait<O>(decisions: &Decisions<O>, asked: Asked, who: &str, delays: &Delays) -> Option<u64> {
+    let mut copies = decisions.of(asked);
+    let Decision { id, received_at, faults, .. } = copies.next()?;
+    let smooth = faults.is_empty()
+        && copies.next().is_none()
+        && decisions.of(Asked::Lookup).next().is_none();
+    let answered = delays.get(&format!("{who}:{id}")).unwrap_or(received_at);
+    smooth.then(|| answered.since(*received_at).as_ms())
+}
+
+/// The overhead of a request, if it was ordered at the first go.
+pub(super) fn overhead(
+    evidence: &Evidence,
+    market: &Market,
+    (request, wish, told): (RequestId, &Wish, &Told),
+    waits: &SagaWaits,
+) -> Option<Overhead> {
+    let saga_ms = (*waits.get(&request)?)?;
+    let head = evidence.heads.get(&request)?;
+    let first_go = head.sweep == 1 && head.tried.len() == 1;
+    let receipt = evidence.receipts.get(&request)?.first()?;
+    if !first_go || receipt.verdict != Verdict::Buy {
+        return None;
+    }
+    let answers = answers(receipt, market);
+    let asked = answers.iter().map(|(asked, _)| *asked).min()?;
+    let awaited = awaited(evidence, receipt, asked, &answers)?;
+    let ms = |from: Timestamp, until: Timestamp| {
+        let (from, until) = (from.as_unix_ms() as f64, until.as_unix_ms() as f64);
+        until - from
+    };
+    let before = ms(wish.intended_at, asked);
+    let after = ms(awaited, told.at) - saga_ms as f64;
+    Some(Overhead { before, after })
+}
+
+/// When each store in a receipt was asked, and when it answered.
+fn answers(receipt: &Receipt, market: &Market) -> Vec<(Timestamp, Timestamp)> {
+    let answer = |quote: &broker_core::Quote| {
+        let store = market.store(&quote.partner)?;
+        let terms = store.read_quote(&quote.quote_id)?;
+        let asked = terms.valid_until.saturating_sub(DurationMs(store.profile().quote_valid_ms));
+        Some((asked, asked.saturating_add(terms.answered_after)))
+    };
+    receipt.quotes.iter().filter_map(answer).collect()
+}
+
+fn awaited(
+    evidence: &Evidence,
+    receipt: &Receipt,
+    asked: Timestamp,
+    answers: &[(Timestamp, Timestamp)],
+) -> Option<Timestamp> {
+    let policy = &evidence.policy;
+    let mut ends: Vec<Timestamp> = answers.iter().map(|(_, answered)| *answered).collect();
+    if receipt.strategy == Strategy::Balanced {
+        let first = ends.iter().min().copied()?;
+        ends.push(first.saturating_add(policy.grace));
+    }
+    if receipt.answered < receipt.asked {
+        ends.push(asked.saturating_add(policy.sweep_hard_stop));
+        for (_, store) in policy.partners.iter() {
+            for copies in 1..=u64::from(policy.quote_retries) + 1 {
+                ends.push(asked.saturating_add(DurationMs(store.response.as_ms() * copies)));
+            }
+        }
+    }
+    ends.into_iter().filter(|end| *end <= receipt.decided_at).max()
+}
