@@ -26,6 +26,7 @@ use schemas::{DurationMs, RequestId, Timestamp};
 use serde::Deserialize;
 use tests::auditor::Evidence;
 
+use super::asked;
 use super::ear::{Told, Wish};
 use super::market::Market;
 
@@ -147,7 +148,7 @@ fn awaited(
         let first = ends.iter().min().copied()?;
         ends.push(first.saturating_add(policy.grace));
     }
-    if receipt.answered < receipt.asked {
+    if u64::from(receipt.answered) < asked::asked(receipt) {
         ends.push(asked.saturating_add(policy.sweep_hard_stop));
         for (_, store) in policy.partners.iter() {
             for copies in 1..=u64::from(policy.quote_retries) + 1 {
