@@ -7,10 +7,9 @@
 //! - *after*: from the last thing that the decision awaited until the customer heard of the order,
 //!   less the simulated response times of the answers to reserve, authorise and place (the instant
 //!   noted in the stores' ledger file for the answer, less the one at which the command came).
-//! - what the decision awaited: the latest of the answers in its receipt and of the deadlines that
-//!   can end a sweep (grace of `balanced`, hard stop, silence of a store that was asked once or
-//!   twice), as far as they lie before the decision. Answers that are not in the receipt ("busy")
-//!   do not count as awaited, so that waiting for them counts as the broker's.
+//! - what the decision awaited: the latest of the offers in its receipt and of the deadlines that
+//!   its receipt names (silence of a store, the grace of `balanced`, the hard stop). Waiting for
+//!   answers without an offer ("busy") counts as the broker's.
 //!
 //! The broker's overhead is the sum of both.
 
@@ -19,14 +18,13 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::Context;
+use broker_core::receipt::search::{Came, Ending};
 use broker_core::receipt::{Receipt, Verdict};
 use partner_sim::ledger::{Asked, Decision, Decisions};
-use schemas::purchase::Strategy;
 use schemas::{DurationMs, RequestId, Timestamp};
 use serde::Deserialize;
 use tests::auditor::Evidence;
 
-use super::asked;
 use super::ear::{Told, Wish};
 use super::market::Market;
 
@@ -114,7 +112,7 @@ pub(super) fn overhead(
         return None;
     }
     let answers = answers(receipt, market);
-    let asked = answers.iter().map(|(asked, _)| *asked).min()?;
+    let asked = answers.iter().map(|answer| answer.asked).min()?;
     let awaited = awaited(evidence, receipt, asked, &answers)?;
     let ms = |from: Timestamp, until: Timestamp| {
         let (from, until) = (from.as_unix_ms() as f64, until.as_unix_ms() as f64);
@@ -125,36 +123,48 @@ pub(super) fn overhead(
     Some(Overhead { before, after })
 }
 
-/// When each store in a receipt was asked, and when it answered.
-fn answers(receipt: &Receipt, market: &Market) -> Vec<(Timestamp, Timestamp)> {
+/// When each store in a receipt was asked, when it answered, and whether that could be bought.
+fn answers(receipt: &Receipt, market: &Market) -> Vec<Answered> {
     let answer = |quote: &broker_core::Quote| {
         let store = market.store(&quote.partner)?;
         let terms = store.read_quote(&quote.quote_id)?;
         let asked = terms.valid_until.saturating_sub(DurationMs(store.profile().quote_valid_ms));
-        Some((asked, asked.saturating_add(terms.answered_after)))
+        let at = asked.saturating_add(terms.answered_after);
+        Some(Answered { asked, at, affordable: quote.is_affordable(receipt.max_total) })
     };
     receipt.quotes.iter().filter_map(answer).collect()
 }
 
+struct Answered {
+    asked: Timestamp,
+    at: Timestamp,
+    affordable: bool,
+}
+
+/// What ended the waiting. Deadlines count from when the first store had its question, which is
+/// after the broker began to count: where that would lie after the decision, the decision counts.
 fn awaited(
     evidence: &Evidence,
     receipt: &Receipt,
     asked: Timestamp,
-    answers: &[(Timestamp, Timestamp)],
+    answers: &[Answered],
 ) -> Option<Timestamp> {
     let policy = &evidence.policy;
-    let mut ends: Vec<Timestamp> = answers.iter().map(|(_, answered)| *answered).collect();
-    if receipt.strategy == Strategy::Balanced {
-        let first = ends.iter().min().copied()?;
-        ends.push(first.saturating_add(policy.grace));
-    }
-    if u64::from(receipt.answered) < asked::asked(receipt) {
-        ends.push(asked.saturating_add(policy.sweep_hard_stop));
-        for (_, store) in policy.partners.iter() {
-            for copies in 1..=u64::from(policy.quote_retries) + 1 {
-                ends.push(asked.saturating_add(DurationMs(store.response.as_ms() * copies)));
-            }
+    let search = receipt.search.as_ref()?;
+    let answered = answers.iter().map(|answer| answer.at).filter(|at| *at <= receipt.decided_at);
+    let silent = search.rounds.iter().flat_map(|round| {
+        let silent = round.asked.iter().filter(|asked| asked.came == Came::TimedOut);
+        silent.map(|asked| round.after.as_ms() + asked.took.as_ms())
+    });
+    let deadlines = silent.map(|after_ms| asked.saturating_add(DurationMs(after_ms)));
+    let ended = match search.ended {
+        Ending::GraceOver => {
+            let affordable = answers.iter().filter(|answer| answer.affordable);
+            affordable.map(|answer| answer.at).min().map(|at| at.saturating_add(policy.grace))
         }
-    }
-    ends.into_iter().filter(|end| *end <= receipt.decided_at).max()
+        Ending::HardStop => Some(asked.saturating_add(policy.sweep_hard_stop)),
+        Ending::AllEnded | Ending::FirstFit | Ending::ClearlyBelow | Ending::NotWorthAsking => None,
+    };
+    let deadlines = deadlines.chain(ended).map(|at| at.min(receipt.decided_at));
+    answered.chain(deadlines).max()
 }

@@ -131,6 +131,7 @@ impl Plan {
         let mut scenario = Scenario::new(self.seed);
         scenario.quotes_unheard = true;
         scenario.log_filter = Some("warn".to_owned());
+        scenario.policy.tier_size = self.tier_size;
         scenario.sim.nats.connections = self.connections;
         let mut scenario = match self.profile {
             Profile::Ceiling => scenario.partners(ProfileName::Instant, self.partners),
