@@ -35,6 +35,39 @@ pub enum Event {
         attempt: u8,
         operation: LapsedOperation,
     },
+    /// A human has looked.
+    Operator(OperatorWord),
+}
+
+/// What a human says, and who answers for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct OperatorWord {
+    pub actor: Text<100>,
+    pub reason: Text<500>,
+    pub ruling: Ruling,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Ruling {
+    /// The unknown order of this attempt stands at the partner.
+    Found { attempt: u8, order_id: OrderId, total: Money },
+    /// It does not exist, and cannot come to exist.
+    NotFound { attempt: u8 },
+    /// The request may have gone on in a life that was lost: nothing is bought for it any more.
+    Freeze,
+    /// It may go on.
+    Release,
+}
+
+impl Ruling {
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Found { .. } => "found",
+            Self::NotFound { .. } => "not_found",
+            Self::Freeze => "freeze",
+            Self::Release => "release",
+        }
+    }
 }
 
 /// What a finished sweep says.
@@ -161,6 +194,7 @@ impl Event {
             Self::Payment(_) => "payment",
             Self::Timer(_) => "timer",
             Self::Lapsed { .. } => "lapsed",
+            Self::Operator(_) => "operator",
         }
     }
 
@@ -175,7 +209,8 @@ impl Event {
             | Self::Partner(_)
             | Self::Payment(_)
             | Self::Timer(_)
-            | Self::Lapsed { .. } => None,
+            | Self::Lapsed { .. }
+            | Self::Operator(_) => None,
         }
     }
 }

@@ -75,6 +75,9 @@ pub struct PurchaseRequest {
     pub timers: Timers,
     /// Set once a resting `quoted`/`out_of_stock` request may no longer change.
     pub closed_at: Option<Timestamp>,
+    /// Since a restore that may have forgotten what became of it: nothing is bought for it until a
+    /// human releases it.
+    pub frozen_at: Option<Timestamp>,
 }
 
 /// Canonical status, with what belongs to it.
@@ -243,6 +246,19 @@ pub enum Incident {
     UndoStuck,
 }
 
+impl Incident {
+    /// Stable name, for lists and alerts.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::PlacementUnknown => "placement_unknown",
+            Self::LateOrder => "late_order",
+            Self::PriceAboveCap => "price_above_cap",
+            Self::CaptureFailed => "capture_failed",
+            Self::UndoStuck => "undo_stuck",
+        }
+    }
+}
+
 impl Undo {
     /// An order that could not be canceled by as many copies as there may be: a human was told long
     /// ago, and it is only asked about now and then.
@@ -281,8 +297,8 @@ impl PurchaseRequest {
         }
     }
 
-    /// The engine has something to do for it without any message arriving: it is kept in memory
-    /// and found again at start.
+    /// The engine has something to do for it without any message arriving, or a human has: it is
+    /// kept in memory and found again at start.
     pub fn is_active(&self) -> bool {
         let searching_or_ordering =
             matches!(self.status, Status::Pending | Status::Searching | Status::Ordering);
@@ -290,7 +306,8 @@ impl PurchaseRequest {
             .checkout
             .as_ref()
             .is_some_and(|checkout| matches!(checkout.step, Step::Capturing { .. }));
-        searching_or_ordering || capturing || !self.undo.is_empty()
+        let frozen = self.frozen_at.is_some();
+        searching_or_ordering || capturing || frozen || !self.undo.is_empty()
     }
 
     /// The partner of an attempt, if that attempt was ever begun.

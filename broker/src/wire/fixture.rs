@@ -136,6 +136,7 @@ pub(crate) fn request() -> PurchaseRequest {
         incident: None,
         timers: Timers::default(),
         closed_at: None,
+        frozen_at: None,
     }
 }
 

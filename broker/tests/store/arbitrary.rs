@@ -265,9 +265,9 @@ pub(crate) fn request() -> impl Strategy<Value = PurchaseRequest> + Clone {
     let state = (version(), terms(), status(), option::of(checkout()), undos());
     let counts = (any::<u32>(), any::<u8>(), any::<u16>(), option::of(any::<u64>()));
     let rest = (any::<bool>(), vec(partner(), 0..4), option::of(select(incidents)));
-    let times = (timers(), option::of(instant()));
+    let times = (timers(), option::of(instant()), option::of(instant()));
     (submission(), state, counts, rest, times).prop_map(
-        |(submission, state, counts, rest, (timers, closed_at))| {
+        |(submission, state, counts, rest, (timers, closed_at, frozen_at))| {
             let (version, terms, status, checkout, (undo, known_orders)) = state;
             let (sweep, fruitless, notified, told_best) = counts;
             let (cancel_requested, tried, incident) = rest;
@@ -288,6 +288,7 @@ pub(crate) fn request() -> impl Strategy<Value = PurchaseRequest> + Clone {
                 incident,
                 timers,
                 closed_at,
+                frozen_at,
             }
         },
     )

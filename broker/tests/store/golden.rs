@@ -93,6 +93,8 @@ const HEAD_VARIANTS: &[&str] = &[
     "AtMost",
     "Exact",
     "shipping: Unknown",
+    // Frozen.
+    "(255, ",
 ];
 
 const AUDIT_VARIANTS: &[&str] = &[
@@ -122,6 +124,10 @@ const AUDIT_VARIANTS: &[&str] = &[
     "Timer(",
     "Lapsed",
     "PaymentReply",
+    "ruling: Found",
+    "ruling: NotFound",
+    "ruling: Freeze",
+    "ruling: Release",
 ];
 
 const OUTBOX_VARIANTS: &[&str] = &[

@@ -96,6 +96,7 @@ pub(crate) fn request(n: u64) -> PurchaseRequest {
         incident: None,
         timers,
         closed_at: None,
+        frozen_at: None,
     }
 }
 

@@ -151,11 +151,12 @@ fn hash_of_head(request: &PurchaseRequest) -> u64 {
         incident,
         timers,
         closed_at,
+        frozen_at,
     } = request;
     let mut hasher = DefaultHasher::new();
     (version, terms, status, checkout, undo, cancel_requested).hash(&mut hasher);
     (sweep, fruitless, tried, notified, told_best, incident, known_orders).hash(&mut hasher);
-    (timers, closed_at).hash(&mut hasher);
+    (timers, closed_at, frozen_at).hash(&mut hasher);
     hasher.finish()
 }
 

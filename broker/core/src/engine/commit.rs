@@ -44,7 +44,7 @@ impl Engine {
             to: next.status.kind(),
         };
         let answer = match &work.task {
-            Task::Create(_) | Task::Command { .. } | Task::Get { .. } => {
+            Task::Create(_) | Task::Command { .. } | Task::Operator(_) | Task::Get { .. } => {
                 Answer::Accepted { replayed: false, request: Box::new(next.clone()) }
             }
             Task::Answer(_) | Task::Timer { .. } | Task::Sweep { .. } => Answer::Taken,

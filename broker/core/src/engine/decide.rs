@@ -73,6 +73,7 @@ impl Engine {
         match task {
             Task::Create(submission) => self.create(submission),
             Task::Command { .. } | Task::Get { .. } => not_found(),
+            Task::Operator(_) => rejected(RejectReason::NotFound, "there is no such request"),
             Task::Answer(_) => rejected(RejectReason::UnknownRequest, "no such request"),
             Task::Timer { .. } | Task::Sweep { .. } => Decision::Nothing,
         }
@@ -104,6 +105,9 @@ impl Engine {
             }
             Task::Get { .. } => not_found(),
             Task::Answer(event) => self.apply(record, event, None, Vec::new()),
+            Task::Operator(word) => {
+                self.apply(record, &Event::Operator((**word).clone()), None, Vec::new())
+            }
             Task::Timer { kind, at } => self.timer(record, *kind, *at),
             Task::Sweep { event, receipt } => self.sweep_event(record, event, receipt.as_deref()),
         }
@@ -219,6 +223,7 @@ impl Task {
             Self::Create(_) => "create",
             Self::Get { .. } => "get",
             Self::Timer { .. } => "timer",
+            Self::Operator(_) => "operator",
             Self::Command { event, .. } | Self::Answer(event) | Self::Sweep { event, .. } => {
                 event.label()
             }
@@ -233,6 +238,7 @@ impl Task {
             | Self::Get { .. }
             | Self::Timer { .. }
             | Self::Command { .. }
+            | Self::Operator(_)
             | Self::Sweep { .. } => Fact::Refused { request, event: self.label(), reason },
         }
     }

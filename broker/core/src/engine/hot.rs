@@ -8,7 +8,7 @@ use super::input::{CommitToken, Origin};
 use super::output::{Answer, Fact};
 use super::sweep::Sweep;
 use crate::batch::{CommandRecord, StreamPosition};
-use crate::event::Event;
+use crate::event::{Event, OperatorWord};
 use crate::receipt::Receipt;
 use crate::request::{PurchaseRequest, Submission};
 use crate::timer::{TimerKind, TimerOp};
@@ -51,6 +51,7 @@ pub(super) enum Task {
     },
     /// A partner's or provider's answer, or a lapsed copy.
     Answer(Event),
+    Operator(Box<OperatorWord>),
     Timer {
         kind: TimerKind,
         at: Timestamp,

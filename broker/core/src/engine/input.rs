@@ -6,7 +6,7 @@ use schemas::{CustomerId, Digest, PartnerId, RequestId, Timestamp};
 use super::ranking::Steering;
 use super::ranking::snapshot::SnapshotNumber;
 use crate::batch::{Stored, StreamPosition};
-use crate::event::{Event, LapsedOperation, PartnerAnswer, PaymentAnswer};
+use crate::event::{Event, LapsedOperation, OperatorWord, PartnerAnswer, PaymentAnswer};
 use crate::quote::Quote;
 use crate::request::Submission;
 use crate::timer::TimerKind;
@@ -76,6 +76,12 @@ pub enum Input {
     },
     /// A snapshot of the ranking is durable.
     RankingKept(SnapshotNumber),
+    /// A human's word about one request.
+    Operator {
+        origin: Origin,
+        request: RequestId,
+        word: Box<OperatorWord>,
+    },
     Lapsed {
         request: RequestId,
         attempt: u8,

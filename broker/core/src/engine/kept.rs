@@ -50,6 +50,8 @@ fn is_the_partners_doing(step: &Step, task: &Task) -> bool {
             Step::Placing | Step::PlacementUnknown(_) | Step::Capturing { .. } | Step::Completed,
             Task::Answer(Event::Partner(_)),
         ) => true,
+        // A human asked the store.
+        (Step::PlacementUnknown(_), Task::Operator(_)) => true,
         (
             Step::Reserving { .. }
             | Step::Authorizing { .. }
@@ -63,6 +65,7 @@ fn is_the_partners_doing(step: &Step, task: &Task) -> bool {
             | Task::Command { .. }
             | Task::Get { .. }
             | Task::Answer(_)
+            | Task::Operator(_)
             | Task::Timer { .. }
             | Task::Sweep { .. },
         ) => false,

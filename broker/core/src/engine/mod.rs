@@ -173,6 +173,9 @@ impl Engine {
             }
             Input::Steer { origin, partner, steering } => self.steer(origin, &partner, steering),
             Input::RankingKept(number) => self.ranking_kept(number),
+            Input::Operator { origin, request, word } => {
+                self.enqueue(request, Some(origin), None, Task::Operator(word));
+            }
             Input::Lapsed { request, attempt, operation } => {
                 let event = Event::Lapsed { attempt, operation };
                 self.enqueue(request, None, None, Task::Answer(event));

@@ -24,6 +24,7 @@ impl Engine {
         let Some(hot) = self.hot.get(&request) else { return };
         let Some(record) = hot.request() else { return };
         let wanted = (record.status == Status::Searching
+            && record.frozen_at.is_none()
             && record.timers.get(TimerKind::Sweep).is_none())
         .then_some(record.sweep);
         let running = hot.sweep.as_ref().map(|sweep| sweep.number);

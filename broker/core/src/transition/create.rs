@@ -37,6 +37,7 @@ pub(super) fn create(
         incident: None,
         timers: Timers::default(),
         closed_at: None,
+        frozen_at: None,
     };
     let mut draft = Draft::fresh(request, now, policy);
     draft.row(Row::T1);

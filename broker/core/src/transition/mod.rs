@@ -14,12 +14,17 @@
 //! | `placement` | C9–C14, T15, T18, T20, T21 |
 //! | `compensation` | C18, C19, T19 |
 //! | `timer` | T11, T13, T14 and every time-out |
+//! | `operator` | C12, C13 on a human's word |
+//!
+//! `frozen` stands before all of them for requests that a restore has brought back.
 
 mod checkout;
 mod command;
 mod compensation;
 mod create;
 mod draft;
+mod frozen;
+mod operator;
 mod partner;
 mod payment;
 mod placement;
@@ -96,7 +101,14 @@ pub fn transition_in_doubt(
     apply(draft, event)
 }
 
-fn apply(mut draft: Draft<'_>, event: Event) -> Result<Transition, Rejection> {
+fn apply(draft: Draft<'_>, event: Event) -> Result<Transition, Rejection> {
+    if draft.next.frozen_at.is_some() {
+        return frozen::apply(draft, event);
+    }
+    apply_free(draft, event)
+}
+
+fn apply_free(mut draft: Draft<'_>, event: Event) -> Result<Transition, Rejection> {
     match event {
         Event::Admitted => search::admitted(&mut draft),
         Event::SweepClosed(conclusion) => search::sweep_closed(&mut draft, conclusion),
@@ -110,6 +122,7 @@ fn apply(mut draft: Draft<'_>, event: Event) -> Result<Transition, Rejection> {
         Event::Payment(answer) => payment::answered(&mut draft, answer),
         Event::Timer(kind) => timer::fired(&mut draft, kind),
         Event::Lapsed { attempt, operation } => timer::lapsed(&mut draft, attempt, operation),
+        Event::Operator(word) => operator::ruled(&mut draft, word),
     }?;
     Ok(draft.finish())
 }

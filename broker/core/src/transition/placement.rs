@@ -105,6 +105,19 @@ fn placed(d: &mut Draft<'_>, order_id: OrderId, total: Money) {
     }
 }
 
+/// C12 on a human's word.
+pub(super) fn found(d: &mut Draft<'_>, order_id: OrderId, total: Money) {
+    d.row(Row::C12);
+    placed(d, order_id, total);
+}
+
+/// C13 on a human's word: whatever was confirmed before, should it turn up again, it is a rogue
+/// order.
+pub(super) fn ruled_out(d: &mut Draft<'_>) {
+    d.checkout_mut().order = None;
+    proven_absent(d);
+}
+
 /// The partner took the order at more than it was allowed: an incident, and we want it undone.
 fn above_cap(d: &mut Draft<'_>) {
     compensation::push(d, UndoKind::CancelOrder, d.now);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use broker_core::event::{Event, Finding, LapsedOperation, PartnerOutcome, PaymentOutcome};
+use broker_core::event::{Event, Finding, LapsedOperation, PartnerOutcome, PaymentOutcome, Ruling};
 use broker_core::row::Row;
 use broker_core::timer::TimerKind;
 use broker_core::transition::{self, Rejection};
@@ -16,7 +16,7 @@ use schemas::subject::{PartnerOperation, PaymentOperation};
 use crate::support::*;
 
 /// Every station, with the partner of its first attempt.
-fn stations() -> Vec<(&'static str, &'static str, Scene)> {
+pub(crate) fn stations() -> Vec<(&'static str, &'static str, Scene)> {
     vec![
         ("pending", "plain", Scene::pending()),
         ("searching", "plain", Scene::searching()),
@@ -43,6 +43,12 @@ fn stations() -> Vec<(&'static str, &'static str, Scene)> {
             Scene::unknown_past_window_at("fencing").then(absent)
         }),
         ("unknown at mute", "mute", Scene::unknown_at("mute")),
+        ("unknown, left to a human", "mute", Scene::left_to_a_human()),
+        ("searching, frozen", "plain", Scene::searching().frozen()),
+        ("quoted, frozen", "plain", Scene::quoted().frozen()),
+        ("authorizing, frozen", "plain", Scene::authorizing().frozen()),
+        ("placing, frozen", "plain", Scene::placing().frozen()),
+        ("unwinding, frozen", "plain", Scene::unwinding().frozen()),
         ("unwinding, another quote waits", "plain", Scene::unwinding()),
         ("capturing", "plain", Scene::capturing()),
         ("capturing at mute", "mute", Scene::capturing_at("mute")),
@@ -67,7 +73,7 @@ fn watching() -> Scene {
 }
 
 /// Every kind of event with representative contents.
-fn events(scene: &Scene, partner: &str) -> Vec<(String, Event)> {
+pub(crate) fn events(scene: &Scene, partner: &str) -> Vec<(String, Event)> {
     let number = scene.request.sweep;
     let mut events = vec![
         ("admitted".to_owned(), Event::Admitted),
@@ -86,6 +92,10 @@ fn events(scene: &Scene, partner: &str) -> Vec<(String, Event)> {
         ("lapsed: reserve".to_owned(), lapsed(1, LapsedOperation::Reserve)),
         ("lapsed: authorize".to_owned(), lapsed(1, LapsedOperation::Authorize)),
         ("lapsed: place".to_owned(), lapsed(1, LapsedOperation::Place)),
+        ("operator: found".to_owned(), ruled_found("o-1", 2500)),
+        ("operator: not found".to_owned(), ruled_not_found()),
+        ("operator: freeze".to_owned(), ruled(Ruling::Freeze)),
+        ("operator: release".to_owned(), ruled(Ruling::Release)),
     ];
     events.extend(TimerKind::ALL.map(|kind| (format!("timer: {}", kind.label()), timer(kind))));
     events.extend(partner_events(partner));

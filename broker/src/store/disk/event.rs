@@ -1,8 +1,8 @@
 //! Applied events, as the audit log keeps them.
 
 use broker_core::event::{
-    Conclusion, Event, Finding, OfferToken, PartnerAnswer, PartnerOutcome, PaymentAnswer,
-    PaymentOutcome, Update,
+    Conclusion, Event, Finding, OfferToken, OperatorWord, PartnerAnswer, PartnerOutcome,
+    PaymentAnswer, PaymentOutcome, Ruling, Update,
 };
 use broker_core::request::Version;
 use schemas::id::{CommandId, OrderId, ReservationId};
@@ -64,6 +64,19 @@ pub enum DiskEvent<'a> {
         in_reply_to: u64,
         outcome: DiskPaymentOutcome<'a>,
     },
+    Operator {
+        actor: &'a str,
+        reason: &'a str,
+        ruling: DiskRuling<'a>,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskRuling<'a> {
+    Found { attempt: u8, order_id: &'a str, total: DiskMoney },
+    NotFound { attempt: u8 },
+    Freeze,
+    Release,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +161,11 @@ impl<'a> From<&'a Event> for DiskEvent<'a> {
             Event::Lapsed { attempt, operation } => {
                 Self::Lapsed { attempt: *attempt, operation: (*operation).into() }
             }
+            Event::Operator(word) => Self::Operator {
+                actor: word.actor.as_str(),
+                reason: word.reason.as_str(),
+                ruling: (&word.ruling).into(),
+            },
         }
     }
 }
@@ -197,6 +215,42 @@ impl TryFrom<DiskEvent<'_>> for Event {
             DiskEvent::Lapsed { attempt, operation } => {
                 Self::Lapsed { attempt, operation: operation.into() }
             }
+            DiskEvent::Operator { actor, reason, ruling } => Self::Operator(OperatorWord {
+                actor: Text::parse(actor).map_err(|e| DiskError::new("actor", e))?,
+                reason: Text::parse(reason).map_err(|e| DiskError::new("reason", e))?,
+                ruling: ruling.try_into()?,
+            }),
+        })
+    }
+}
+
+impl<'a> From<&'a Ruling> for DiskRuling<'a> {
+    fn from(ruling: &'a Ruling) -> Self {
+        match ruling {
+            Ruling::Found { attempt, order_id, total } => Self::Found {
+                attempt: *attempt,
+                order_id: order_id.as_str(),
+                total: (*total).into(),
+            },
+            Ruling::NotFound { attempt } => Self::NotFound { attempt: *attempt },
+            Ruling::Freeze => Self::Freeze,
+            Ruling::Release => Self::Release,
+        }
+    }
+}
+
+impl TryFrom<DiskRuling<'_>> for Ruling {
+    type Error = DiskError;
+    fn try_from(disk: DiskRuling<'_>) -> Result<Self, DiskError> {
+        Ok(match disk {
+            DiskRuling::Found { attempt, order_id, total } => Self::Found {
+                attempt,
+                order_id: OrderId::parse(order_id).map_err(|e| DiskError::new("ruling", e))?,
+                total: total.try_into()?,
+            },
+            DiskRuling::NotFound { attempt } => Self::NotFound { attempt },
+            DiskRuling::Freeze => Self::Freeze,
+            DiskRuling::Release => Self::Release,
         })
     }
 }

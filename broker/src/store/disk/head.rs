@@ -18,6 +18,9 @@ use super::submission::DiskTerms;
 /// page for the customer's bank may exceed it; [`super::seal::VALUE_BYTES_MAX`] is the hard limit.
 pub const HEAD_BYTES_TARGET: usize = 512;
 
+/// No timer has this number.
+const FROZEN: u8 = u8::MAX;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskHead<'a> {
     version: u64,
@@ -35,7 +38,8 @@ pub struct DiskHead<'a> {
     notified: u16,
     told_best: Option<u64>,
     incident: Option<DiskIncident>,
-    /// Kind's number and instant of each timer that is set.
+    /// Kind's number and instant of each timer that is set; under [`FROZEN`], since when the
+    /// request is frozen. A program that does not know of that must not read it as one that is not.
     timers: Vec<(u8, u64)>,
     closed_at: Option<u64>,
 }
@@ -101,6 +105,7 @@ impl<'a> From<&'a PurchaseRequest> for DiskHead<'a> {
         let timers = TimerKind::ALL
             .into_iter()
             .filter_map(|kind| Some((kind.number(), ms(request.timers.get(kind)?))))
+            .chain(request.frozen_at.map(|since| (FROZEN, ms(since))))
             .collect();
         let undo = request.undo.iter().map(DiskUndo::from);
         let known = request.known_orders.iter().map(DiskUndo::from);
@@ -132,8 +137,13 @@ impl DiskHead<'_> {
     /// The request that this head and its submission make.
     pub fn into_domain(self, submission: Arc<Submission>) -> Result<PurchaseRequest, DiskError> {
         let mut timers = Timers::default();
+        let mut frozen_at = None;
         for (number, due) in self.timers {
-            timers.set(timer_kind(number)?, at(due));
+            if number == FROZEN {
+                frozen_at = Some(at(due));
+            } else {
+                timers.set(timer_kind(number)?, at(due));
+            }
         }
         let (mut undo, mut known_orders) = (Vec::new(), Vec::new());
         for entry in self.undo {
@@ -161,6 +171,7 @@ impl DiskHead<'_> {
             incident: self.incident.map(Into::into),
             timers,
             closed_at: opt_at(self.closed_at),
+            frozen_at,
         })
     }
 }

@@ -6,8 +6,8 @@ use broker_core::effect::{
     AcceptToken, Effect, EventKind, Outcome, PartnerCommand, PaymentCommand,
 };
 use broker_core::event::{
-    Conclusion, Event, Finding, LapsedOperation, OfferToken, PartnerAnswer, PartnerOutcome,
-    PaymentAnswer, PaymentOutcome, Update,
+    Conclusion, Event, Finding, LapsedOperation, OfferToken, OperatorWord, PartnerAnswer,
+    PartnerOutcome, PaymentAnswer, PaymentOutcome, Ruling, Update,
 };
 
 use super::*;
@@ -67,6 +67,19 @@ fn answers() -> impl Strategy<Value = Event> + Clone {
     ]
 }
 
+fn ruling() -> impl Strategy<Value = Ruling> + Clone {
+    prop_oneof![
+        (any::<u8>(), order_id(), money()).prop_map(|(attempt, order_id, total)| Ruling::Found {
+            attempt,
+            order_id,
+            total
+        }),
+        any::<u8>().prop_map(|attempt| Ruling::NotFound { attempt }),
+        Just(Ruling::Freeze),
+        Just(Ruling::Release),
+    ]
+}
+
 pub(super) fn event() -> impl Strategy<Value = Event> + Clone {
     let lapsed = vec![LapsedOperation::Reserve, LapsedOperation::Authorize, LapsedOperation::Place];
     let changes = (option::of(money()), option::of(instant()), option::of(tempo()));
@@ -92,6 +105,9 @@ pub(super) fn event() -> impl Strategy<Value = Event> + Clone {
         select(TimerKind::ALL.to_vec()).prop_map(Event::Timer),
         (any::<u8>(), select(lapsed))
             .prop_map(|(attempt, operation)| Event::Lapsed { attempt, operation }),
+        (text(), text(), ruling()).prop_map(|(actor, reason, ruling)| {
+            Event::Operator(OperatorWord { actor, reason, ruling })
+        }),
     ]
 }
 

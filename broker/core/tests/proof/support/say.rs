@@ -2,8 +2,8 @@
 
 use broker_core::effect::AcceptToken;
 use broker_core::event::{
-    Conclusion, Event, Finding, LapsedOperation, PartnerAnswer, PartnerOutcome, PaymentAnswer,
-    PaymentOutcome, Update,
+    Conclusion, Event, Finding, LapsedOperation, OperatorWord, PartnerAnswer, PartnerOutcome,
+    PaymentAnswer, PaymentOutcome, Ruling, Update,
 };
 use broker_core::quote::Quote;
 use broker_core::request::Version;
@@ -71,6 +71,23 @@ pub(crate) fn timer(kind: TimerKind) -> Event {
 
 pub(crate) fn lapsed(attempt: u8, operation: LapsedOperation) -> Event {
     Event::Lapsed { attempt, operation }
+}
+
+/// A human's word.
+pub(crate) fn ruled(ruling: Ruling) -> Event {
+    let actor = Text::parse("ann").unwrap();
+    let reason = Text::parse("asked the store by telephone").unwrap();
+    Event::Operator(OperatorWord { actor, reason, ruling })
+}
+
+/// … that the order of the first attempt stands.
+pub(crate) fn ruled_found(order: &str, minor: u64) -> Event {
+    ruled(Ruling::Found { attempt: 1, order_id: order_id(order), total: usd(minor) })
+}
+
+/// … that it does not exist.
+pub(crate) fn ruled_not_found() -> Event {
+    ruled(Ruling::NotFound { attempt: 1 })
 }
 
 /// `operation` of the first attempt, answered just now.

@@ -1,6 +1,6 @@
 //! A request brought to a certain point by events, and what happens there.
 
-use broker_core::event::{Event, Finding, PaymentOutcome};
+use broker_core::event::{Event, Finding, PaymentOutcome, Ruling};
 use broker_core::partner::PartnerProfile;
 use broker_core::policy::Policy;
 use broker_core::quote::Quote;
@@ -176,6 +176,17 @@ impl Scene {
             scene.fire(TimerKind::Step);
         }
         scene
+    }
+
+    /// Unknown at a store that cannot be asked, and a human was called.
+    pub(crate) fn left_to_a_human() -> Self {
+        Self::unknown_at("mute").fired(TimerKind::Human)
+    }
+
+    /// Brought back from a backup that may be out of date.
+    #[must_use]
+    pub(crate) fn frozen(self) -> Self {
+        self.then(super::ruled(Ruling::Freeze))
     }
 
     pub(crate) fn capturing_at(name: &str) -> Self {

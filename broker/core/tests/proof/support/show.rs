@@ -249,6 +249,7 @@ pub(crate) fn event_line(event: &Event) -> String {
         Event::Payment(a) => format!("pay {}#{}: {:?}", a.operation.label(), a.attempt, a.outcome),
         Event::Timer(kind) => format!("timer {}", kind.label()),
         Event::Lapsed { attempt, operation } => format!("lapsed {operation:?}#{attempt}"),
+        Event::Operator(word) => format!("operator: {:?}", word.ruling),
         Event::SweepClosed(conclusion) => {
             let finding = format!("{:?}", conclusion.finding);
             let kind = finding.split(['(', ' ']).next().unwrap_or_default();
