@@ -63,6 +63,7 @@ pub struct Setup {
 enum Waiter {
     Message(Delivery),
     Call { sent: usize, about: Option<RequestId> },
+    Human,
 }
 
 /// See the module.
@@ -250,7 +251,7 @@ impl Node {
         match self.waiters.remove(&origin.0) {
             Some(Waiter::Message(delivery)) => self.decided(delivery, answer, scene),
             Some(Waiter::Call { sent, about }) => self.replied(sent, about, answer, scene),
-            None => {}
+            Some(Waiter::Human) | None => {}
         }
     }
 

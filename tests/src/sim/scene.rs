@@ -91,6 +91,8 @@ pub enum Item {
     ClockRight,
     /// An opportunity for faults that last.
     Beat,
+    /// A human has looked at a request that was left to one.
+    Human(RequestId),
 }
 
 /// Who reads a stream.

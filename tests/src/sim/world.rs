@@ -1,5 +1,6 @@
 //! The world of one run: who is in it, and what each item of the agenda does to whom.
 
+pub mod human;
 mod strangers;
 mod strike;
 
@@ -173,6 +174,7 @@ impl World {
             Item::ServerUp => self.server_up(),
             Item::ClockRight => scene.wall_off_ms = 0,
             Item::Beat => self.beat(),
+            Item::Human(request) => self.human(request),
             of_broker => self.perform_in_broker(of_broker),
         }
     }
@@ -452,6 +454,7 @@ fn tag(item: &Item) -> u64 {
         Item::ClockRight => (25, 0),
         Item::Beat => (26, 0),
         Item::Resume(id) => (27, u64::from(id.0)),
+        Item::Human(_) => (28, 0),
     };
     kind << 48 | which
 }

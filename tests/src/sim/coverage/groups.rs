@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use broker_core::Event;
 use broker_core::effect::{EventKind, Outcome, PartnerCommand, PaymentCommand};
 use broker_core::engine::output::CallOutcome;
-use broker_core::event::LapsedOperation;
+use broker_core::event::{LapsedOperation, Ruling};
 use broker_core::receipt::search::{Ending, Opening};
 use broker_core::request::{Incident, Step};
 use broker_core::row::Row;
@@ -65,6 +65,10 @@ const fn outcome(label: &'static str) -> OutOfReach {
     OutOfReach { group: Group::Outcome, label, why: "a run ends when everything is at rest" }
 }
 
+const fn event(label: &'static str) -> OutOfReach {
+    OutOfReach { group: Group::Event, label, why: "happens to a store that was restored" }
+}
+
 const RESERVED: &str = "a name on the wire that no code path gives yet";
 const SHELL: &str = "said by the network shell before the engine sees anything";
 
@@ -80,6 +84,8 @@ pub const OUT_OF_REACH: &[OutOfReach] = &[
     reason("overloaded", SHELL),
     reason("shutting_down", SHELL),
     reason("internal", "the answer to a mistake of ours"),
+    event("frozen"),
+    event("released"),
     outcome("pending"),
     outcome("searching"),
 ];
@@ -198,6 +204,10 @@ const EVENTS: &[&str] = &[
     "lapsed_reserve",
     "lapsed_authorize",
     "lapsed_place",
+    "ruled_found",
+    "ruled_not_found",
+    "frozen",
+    "released",
 ];
 
 const CHECKOUTS: &[&str] = &[
@@ -277,6 +287,12 @@ pub(super) const fn event_label(event: &Event) -> &'static str {
         Event::Lapsed { operation: LapsedOperation::Reserve, .. } => "lapsed_reserve",
         Event::Lapsed { operation: LapsedOperation::Authorize, .. } => "lapsed_authorize",
         Event::Lapsed { operation: LapsedOperation::Place, .. } => "lapsed_place",
+        Event::Operator(word) => match word.ruling {
+            Ruling::Found { .. } => "ruled_found",
+            Ruling::NotFound { .. } => "ruled_not_found",
+            Ruling::Freeze => "frozen",
+            Ruling::Release => "released",
+        },
         other => other.label(),
     }
 }

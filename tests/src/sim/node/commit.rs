@@ -5,6 +5,7 @@ use broker::ingress::give_up;
 use broker::store::{Committed, FailedCommit, OutboxProgress, Store, Write};
 use broker_core::Batch;
 use broker_core::batch::StreamPosition;
+use broker_core::effect::{Effect, Outcome};
 use broker_core::engine::input::{CommitToken, Input};
 use broker_core::engine::ranking::snapshot::{Snapshot, SnapshotNumber};
 use schemas::DurationMs;
@@ -15,6 +16,7 @@ use crate::auditor::Trouble;
 use crate::sim::fault::Fault;
 use crate::sim::jetstream::Delivery;
 use crate::sim::scene::{Item, Scene};
+use crate::sim::world::human;
 
 /// One sync of a healthy disk.
 const SYNC_MS: DurationMs = DurationMs(1);
@@ -158,6 +160,18 @@ impl Node {
     }
 }
 
+/// Whoever is told of an order that nobody can look up.
+fn call_human(batch: &Batch, scene: &mut Scene) {
+    let told = batch
+        .outbox
+        .iter()
+        .any(|row| matches!(&row.effect, Effect::Notify { outcome: Outcome::Incident, .. }));
+    let request = batch.request.id();
+    if told && human::is_looked_at(request) {
+        scene.after(human::LOOKS_FOR_MS, Item::Human(request));
+    }
+}
+
 fn commit(
     writes: Vec<Write>,
     scene: &mut Scene,
@@ -165,6 +179,7 @@ fn commit(
     for write in &writes {
         if let Write::Request(batch) = write {
             scene.luck.coverage.note_batch(batch);
+            call_human(batch, scene);
         }
     }
     scene.store.commit(writes)

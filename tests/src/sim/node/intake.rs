@@ -7,9 +7,12 @@ use broker::ingress::give_up;
 use broker::questions::listen::Heard;
 use broker::wire::view;
 use broker_core::batch::{SourceStream, StreamPosition};
+use broker_core::engine::input::Input;
 use broker_core::engine::output::Answer;
+use broker_core::event::{OperatorWord, Ruling};
 use schemas::purchase::CommandReply;
 use schemas::subject::{PartnerReplyKind, parse_partner_quote, partner_reply};
+use schemas::text::Text;
 use schemas::{RequestId, subject};
 
 use super::{Died, Node, Waiter};
@@ -82,6 +85,25 @@ impl Node {
                 scene.reply(number, &CommandReply::Rejected(problem));
             }
         }
+        self.turn(scene)
+    }
+
+    /// A human's word about an order that nobody could look up.
+    pub fn hear_human(
+        &mut self,
+        request: RequestId,
+        ruling: Ruling,
+        scene: &mut Scene,
+    ) -> Result<(), Died> {
+        self.may_die_at_input(scene)?;
+        let text = "asked the store by telephone";
+        let word = Box::new(OperatorWord {
+            actor: Text::parse("a human").expect("a short text"),
+            reason: Text::parse(text).expect("a short text"),
+            ruling,
+        });
+        let origin = self.origin(Waiter::Human);
+        self.inputs.push_back(Input::Operator { origin, request, word });
         self.turn(scene)
     }
 
