@@ -3,20 +3,24 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
+use schemas::subject::AdminOperation;
 use schemas::{json, subject};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::config::StoreConfig;
+use crate::config::{Limits, StoreConfig};
 use crate::nats::NatsError;
 use crate::serve::token_key;
 use crate::storage::describe;
-use crate::store::{Extent, FjallCopier, Incarnation, StoreError};
+use crate::store::{Copying, Extent, FjallCopier, StoreError};
+
+pub mod freeze;
 
 /// What became of a backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,13 +46,15 @@ pub enum BackupReply {
 pub async fn listen(
     client: &Client,
     config: &StoreConfig,
+    limits: &Limits,
     copier: FjallCopier,
 ) -> Result<Option<JoinHandle<()>>, NatsError> {
     let Some(into) = config.backup_dir.clone() else { return Ok(None) };
-    let subject = subject::admin_backup();
+    let subject = subject::admin(AdminOperation::Backup);
     let requests = client.subscribe(subject.clone()).await;
     let requests = requests.map_err(|source| NatsError::Subscribe { subject, source })?;
-    let desk = Desk { client: client.clone(), copier: Arc::new(copier), into };
+    let time_max = limits.backup_max_ms.into();
+    let desk = Desk { client: client.clone(), copier: Arc::new(copier), into, time_max };
     Ok(Some(tokio::spawn(desk.run(requests))))
 }
 
@@ -56,6 +62,7 @@ struct Desk {
     client: Client,
     copier: Arc<FjallCopier>,
     into: PathBuf,
+    time_max: Duration,
 }
 
 impl Desk {
@@ -88,7 +95,8 @@ impl Desk {
 
     async fn make(&self) -> BackupReply {
         let (copier, into) = (Arc::clone(&self.copier), self.into.clone());
-        let copied = tokio::task::spawn_blocking(move || make(&copier, &into)).await;
+        let time_max = Some(self.time_max);
+        let copied = tokio::task::spawn_blocking(move || make(&copier, &into, time_max)).await;
         let detail = match copied {
             Ok(Ok((path, extent))) => {
                 tracing::info!(path = %path.display(), rows = extent.rows, "backup made");
@@ -106,11 +114,15 @@ impl Desk {
 /// A backup in a directory of its own below `into`, named after the instant.
 ///
 /// # Errors
-/// The store cannot be read or the copy not written.
-pub fn make(copier: &FjallCopier, into: &Path) -> Result<(PathBuf, Extent), StoreError> {
+/// The store cannot be read, the copy not written, or not within `time_max`.
+pub fn make(
+    copier: &FjallCopier,
+    into: &Path,
+    time_max: Option<Duration>,
+) -> Result<(PathBuf, Extent), StoreError> {
     let name = Clock::system().now().to_string().replace([':', '.'], "-");
     let path = into.join(format!("store-{name}"));
-    let extent = copy(copier, &path, None)?;
+    let extent = copy(copier, &path, &Copying { time_max, ..Copying::default() })?;
     Ok((path, extent))
 }
 
@@ -118,10 +130,6 @@ pub fn make(copier: &FjallCopier, into: &Path) -> Result<(PathBuf, Extent), Stor
 ///
 /// # Errors
 /// The store cannot be read or the copy not written.
-pub fn copy(
-    copier: &FjallCopier,
-    to: &Path,
-    fresh: Option<Incarnation>,
-) -> Result<Extent, StoreError> {
-    copier.copy_to(to, fresh, &[token_key::FILE])
+pub fn copy(copier: &FjallCopier, to: &Path, copying: &Copying) -> Result<Extent, StoreError> {
+    copier.copy_to(to, copying, &[token_key::FILE])
 }

@@ -246,9 +246,35 @@ pub fn dead_letter(stream: &str) -> String {
     format!("dead_letter.{stream}")
 }
 
-/// `broker.admin.backup`: asks the serving broker for a backup of its store.
-pub fn admin_backup() -> String {
-    "broker.admin.backup".to_owned()
+/// What operators may ask the serving broker for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AdminOperation {
+    /// A backup of its store.
+    Backup,
+    /// The list of what waits for a human.
+    Incidents,
+    /// A human's word.
+    Resolve,
+}
+
+impl AdminOperation {
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Incidents => "incidents",
+            Self::Resolve => "resolve",
+        }
+    }
+}
+
+/// `broker.admin.<operation>`: operators to the serving broker.
+pub fn admin(operation: AdminOperation) -> String {
+    format!("broker.admin.{}", operation.label())
+}
+
+/// `$SRV.PING.<service>`: answered by everybody who offers the service.
+pub fn service_ping(service: &str) -> String {
+    format!("$SRV.PING.{service}")
 }
 
 /// `sim.ledger.<partners|payments>.get`: ground truth of the simulator, for auditors only.

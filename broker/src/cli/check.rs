@@ -106,7 +106,35 @@ fn files(config: &Config) -> Vec<Finding> {
         }
         Err(error) => finding("store", Verdict::Failure, format!("{}: {error}", dir.display())),
     };
-    vec![partners, catalog, store]
+    [partners, catalog, store].into_iter().chain(backups(config)).collect()
+}
+
+/// A backup that cannot be written is noticed on the day of the backup, or of the loss.
+fn backups(config: &Config) -> Option<Finding> {
+    let into = config.store.backup_dir.as_ref()?;
+    let shown = into.display();
+    Some(match std::fs::metadata(into) {
+        Ok(meta) if !meta.is_dir() => {
+            finding("backups", Verdict::Failure, format!("{shown} is no directory"))
+        }
+        Ok(meta) if meta.permissions().readonly() => {
+            finding("backups", Verdict::Failure, format!("{shown} cannot be written"))
+        }
+        Ok(meta) => {
+            use std::os::unix::fs::MetadataExt;
+            let store = std::fs::metadata(&config.store.dir);
+            if store.is_ok_and(|store| store.dev() == meta.dev()) {
+                let detail = format!("{shown} is on the disk of the store: it is lost with it");
+                finding("backups", Verdict::Warning, detail)
+            } else {
+                finding("backups", Verdict::Fine, format!("{shown} exists"))
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            finding("backups", Verdict::Change, format!("would create {shown}"))
+        }
+        Err(error) => finding("backups", Verdict::Failure, format!("{shown}: {error}")),
+    })
 }
 
 pub(super) fn failure(what: &str, error: impl Into<anyhow::Error>) -> Finding {

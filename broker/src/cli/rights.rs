@@ -2,7 +2,7 @@
 //! must do.
 
 use schemas::stream::{self, broker_consumers};
-use schemas::subject::{self, PurchaseOperation, filter};
+use schemas::subject::{self, AdminOperation, PurchaseOperation, filter};
 use serde::Deserialize;
 
 use super::check::{Finding, Verdict, failure, finding};
@@ -111,11 +111,13 @@ fn subscribed(config: &Config) -> Vec<String> {
     let mut subjects: Vec<String> =
         PurchaseOperation::ALL.into_iter().map(subject::purchase_api_endpoint).collect();
     subjects.push(subject::partner_quote_replies());
+    let asked = [AdminOperation::Incidents, AdminOperation::Resolve];
+    subjects.extend(asked.map(subject::admin));
     let prefix = config.nats.inbox_prefix.as_deref().unwrap_or(INBOX_PREFIX_DEFAULT);
     subjects.push(format!("{prefix}.>"));
     subjects.push("$SRV.PING".to_owned());
     if config.store.backup_dir.is_some() {
-        subjects.push(subject::admin_backup());
+        subjects.push(subject::admin(AdminOperation::Backup));
     }
     subjects
 }

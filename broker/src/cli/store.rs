@@ -6,8 +6,7 @@ use std::time::Duration;
 use async_nats::RequestErrorKind;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
-use rand::TryRng;
-use rand::rngs::SysRng;
+use schemas::subject::AdminOperation;
 use schemas::{json, subject};
 use serde_json::{Value, json};
 
@@ -17,11 +16,11 @@ use super::error::CliError;
 use super::out::{self, Out};
 use crate::backup::{self, BackupReply};
 use crate::config::Config;
-use crate::egress::session::TARGETS;
-use crate::nats::streams;
 use crate::storage::describe;
 use crate::store::verify::{Report, read_all};
-use crate::store::{Extent, FjallOptions, FjallStore, Incarnation, Meta, Store, StoreError};
+use crate::store::{Copying, Extent, FjallOptions, FjallStore, Meta, Store, StoreError};
+
+mod restore;
 
 /// Damages told one by one; more are only counted.
 const DAMAGES_TOLD_MAX: usize = 50;
@@ -34,19 +33,22 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_millis(200);
 pub(super) enum StoreCommand {
     /// Where the store stands: commits, requests by status, outbox, streams. The broker must be
     /// stopped.
-    Inspect(Offline),
+    Inspect(Files),
     /// Checks every row, the whole audit chain, and that every request can be read. The broker
     /// must be stopped.
-    Verify(Offline),
-    /// Copies the store, checking every row on the way. Asks the serving broker if there is one;
-    /// it writes into `store.backup_dir` of its own machine.
+    Verify(Files),
+    /// Copies the store, checking every row on the way. The serving broker does it, into
+    /// `store.backup_dir` of its own machine.
     Backup {
-        /// An empty or missing directory, if the broker is stopped. Default: one named after the
-        /// instant, in `store.backup_dir`.
-        #[arg(long, value_name = "DIR")]
+        /// The broker is stopped: this command copies by itself, from `store.dir`.
+        #[arg(long)]
+        offline: bool,
+        /// An empty or missing directory. Default: one named after the instant, in
+        /// `store.backup_dir`.
+        #[arg(long, value_name = "DIR", requires = "offline")]
         to: Option<PathBuf>,
         #[command(flatten)]
-        offline: Offline,
+        files: Files,
         #[command(flatten)]
         connect: Connect,
     },
@@ -57,26 +59,27 @@ pub(super) enum StoreCommand {
         #[arg(long, value_name = "DIR")]
         from: PathBuf,
         /// Restore although the broker went on after the backup, or although that cannot be found
-        /// out. What it did since is forgotten and may be done again: books bought twice. Read
+        /// out. What it did since is forgotten and could be done again: books bought twice. So
+        /// every open request is frozen until `broker incidents release`. Read
         /// ops/runbooks/backup.md first.
         #[arg(long)]
         accept_second_orders: bool,
         #[command(flatten)]
-        offline: Offline,
+        files: Files,
         #[command(flatten)]
         connect: Connect,
     },
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Offline {
+pub(super) struct Files {
     #[command(flatten)]
     from: ConfigArgs,
     #[arg(long)]
     json: bool,
 }
 
-impl Offline {
+impl Files {
     fn config(&self) -> anyhow::Result<Config> {
         Ok(self.from.load()?.config)
     }
@@ -85,15 +88,14 @@ impl Offline {
 impl StoreCommand {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Inspect(offline) => inspect(&offline),
-            Self::Verify(offline) => verify(&offline),
-            Self::Backup { to, offline, connect } => back_up(to, &offline, &connect).await,
-            Self::Restore { from, accept_second_orders, offline, connect } => {
-                let Restored { config, meta } = opened_backup(&from, &offline)?;
-                if !accept_second_orders {
-                    unchanged_since(&config, &meta, &connect).await?;
-                }
-                restore(&from, &config, offline.json)
+            Self::Inspect(files) => inspect(&files),
+            Self::Verify(files) => verify(&files),
+            Self::Backup { offline: true, to, files, .. } => back_up_here(to, &files),
+            Self::Backup { offline: false, files, connect, .. } => {
+                back_up_there(&files, &connect).await
+            }
+            Self::Restore { from, accept_second_orders, files, connect } => {
+                restore::run(&from, accept_second_orders, &files, &connect).await
             }
         }
     }
@@ -108,9 +110,7 @@ fn open(dir: &Path) -> Result<FjallStore, CliError> {
             next: "store.dir of the configuration says where it is".to_owned(),
         });
     }
-    // Never used: a store that exists keeps the identity it was made with.
-    let options = FjallOptions::standard(Incarnation(0));
-    FjallStore::open(dir, &options).map_err(|source| {
+    FjallStore::open(dir, &FjallOptions::existing()).map_err(|source| {
         let next = match source {
             StoreError::Locked { .. } => "; stop the broker, or look at a backup of it instead",
             _ => "",
@@ -119,13 +119,13 @@ fn open(dir: &Path) -> Result<FjallStore, CliError> {
     })
 }
 
-fn inspect(offline: &Offline) -> anyhow::Result<()> {
-    let store = open(&offline.config()?.store.dir)?;
+fn inspect(files: &Files) -> anyhow::Result<()> {
+    let store = open(&files.config()?.store.dir)?;
     let reader = store.reader();
     let meta = reader.meta()?;
     let mut damages = 0_usize;
     let report = read_all(reader.as_ref(), |_| damages += 1);
-    Out::new(offline.json).show(&summary(&meta, &report), |_| sheet(&meta, &report))?;
+    Out::new(files.json).show(&summary(&meta, &report), |_| sheet(&meta, &report))?;
     if damages > 0 {
         let what = format!("{damages} things cannot be read; `broker store verify` tells which");
         return Err(CliError::Findings(what).into());
@@ -162,8 +162,8 @@ fn sheet(meta: &Meta, report: &Report) -> String {
     out::sheet(rows)
 }
 
-fn verify(offline: &Offline) -> anyhow::Result<()> {
-    let dir = offline.config()?.store.dir;
+fn verify(files: &Files) -> anyhow::Result<()> {
+    let dir = files.config()?.store.dir;
     let store = open(&dir)?;
     let (mut told, mut count) = (Vec::new(), 0_usize);
     let mut damaged = |error: StoreError| {
@@ -180,7 +180,7 @@ fn verify(offline: &Offline) -> anyhow::Result<()> {
         "rows": rows, "bytes": bytes, "commits": report.commits, "requests": requests,
         "damages": count, "told": told,
     });
-    Out::new(offline.json).show(&all, |_| {
+    Out::new(files.json).show(&all, |_| {
         let mut text = told.iter().map(|damage| format!("{damage}\n")).collect::<String>();
         let read = out::bytes(bytes);
         let commits = report.commits;
@@ -195,36 +195,34 @@ fn verify(offline: &Offline) -> anyhow::Result<()> {
     Err(CliError::Findings(what).into())
 }
 
-async fn back_up(to: Option<PathBuf>, offline: &Offline, connect: &Connect) -> anyhow::Result<()> {
-    let config = offline.config()?;
-    let dir = &config.store.dir;
-    let reply = match open(dir) {
-        Err(CliError::Store { source: StoreError::Locked { .. }, .. }) => {
-            if to.is_some() {
-                let why = "a broker serves this store, and writes backups only into its own \
-                           store.backup_dir: leave --to away, or stop it";
-                return Err(CliError::Usage(why.to_owned()).into());
-            }
-            let nats = connect.over(config.nats.clone());
-            ask_for_backup(&connect.session_with(nats, offline.json).await?).await?
-        }
-        store => {
-            let copier = store?.copier();
-            let (path, extent) = match (to, &config.store.backup_dir) {
-                (Some(to), _) => (to.clone(), backup::copy(&copier, &to, None)?),
-                (None, Some(into)) => backup::make(&copier, into)?,
-                (None, None) => {
-                    let why = "say where to: --to DIR, or store.backup_dir in the configuration";
-                    return Err(CliError::Usage(why.to_owned()).into());
-                }
-            };
-            let Extent { rows, bytes, commit, .. } = extent;
-            BackupReply::Done { path, commit: commit.0, rows, bytes }
+/// By this process, from the files of a stopped broker.
+fn back_up_here(to: Option<PathBuf>, files: &Files) -> anyhow::Result<()> {
+    let config = files.config()?;
+    let copier = open(&config.store.dir)?.copier();
+    let (path, extent) = match (to, &config.store.backup_dir) {
+        (Some(to), _) => (to.clone(), backup::copy(&copier, &to, &Copying::default())?),
+        (None, Some(into)) => backup::make(&copier, into, None)?,
+        (None, None) => {
+            let why = "say where to: --to DIR, or store.backup_dir in the configuration";
+            return Err(CliError::Usage(why.to_owned()).into());
         }
     };
-    match &reply {
+    let Extent { rows, bytes, commit, .. } = extent;
+    done(&BackupReply::Done { path, commit: commit.0, rows, bytes }, files.json)
+}
+
+/// By the broker. The files are not touched, also if nobody answers: a broker that is just being
+/// started again would find them locked, or somebody else's.
+async fn back_up_there(files: &Files, connect: &Connect) -> anyhow::Result<()> {
+    let config = files.config()?;
+    let session = connect.session_with(connect.over(config.nats.clone()), files.json).await?;
+    done(&ask_for_backup(&session).await?, files.json)
+}
+
+fn done(reply: &BackupReply, json: bool) -> anyhow::Result<()> {
+    match reply {
         BackupReply::Done { path, commit, rows, bytes } => {
-            Ok(Out::new(offline.json).show(&reply, |_| {
+            Ok(Out::new(json).show(reply, |_| {
                 let (path, bytes) = (path.display(), out::bytes(*bytes));
                 format!("{path}: up to commit {commit}, {rows} rows, {bytes}")
             })?)
@@ -240,17 +238,20 @@ async fn ask_for_backup(session: &Session) -> Result<BackupReply, CliError> {
         said: session.said.words(),
         next,
     };
-    let right = format!("this login needs the right to publish on {}", subject::admin_backup());
+    let right = format!(
+        "this login needs the right to publish on {}",
+        subject::admin(AdminOperation::Backup)
+    );
     let request = async_nats::Request::new().timeout(Some(BACKUP_TIMEOUT));
     let reply = tokio::select! {
-        reply = session.client.send_request(subject::admin_backup(), request) => reply,
+        reply = session.client.send_request(subject::admin(AdminOperation::Backup), request) => reply,
         () = complaint(session) => return Err(silent("the server refuses".to_owned(), right)),
     };
     let reply = reply.map_err(|error| {
         let next = match error.kind() {
             RequestErrorKind::NoResponders => {
                 "no broker on this server makes backups: it needs store.backup_dir in its \
-                 configuration, and the right to subscribe"
+                 configuration, and the right to subscribe. If it is stopped: --offline"
             }
             _ => "it may be copying still: the broker's log tells how that ends",
         };
@@ -265,89 +266,4 @@ async fn complaint(session: &Session) {
     while session.said.words().is_empty() {
         tokio::time::sleep(COMPLAINT_INTERVAL).await;
     }
-}
-
-struct Restored {
-    config: Config,
-    meta: Meta,
-}
-
-/// The backup is read whole before anything is made of it.
-fn opened_backup(from: &Path, offline: &Offline) -> anyhow::Result<Restored> {
-    let config = offline.config()?;
-    let store = open(from)?;
-    let mut first = None;
-    let mut damaged = |error| {
-        first.get_or_insert(error);
-    };
-    store.copier().check_rows(&mut damaged)?;
-    read_all(store.reader().as_ref(), &mut damaged);
-    match first {
-        Some(error) => Err(CliError::Findings(format!(
-            "the backup {} is damaged: {}; use another one",
-            from.display(),
-            describe(&error)
-        ))
-        .into()),
-        None => Ok(Restored { config, meta: store.reader().meta()? }),
-    }
-}
-
-/// A broker that went on has bought books that the backup knows nothing of.
-async fn unchanged_since(config: &Config, meta: &Meta, connect: &Connect) -> anyhow::Result<()> {
-    let session = connect.session_with(connect.over(config.nats.clone()), false).await?;
-    let mut later = Vec::new();
-    // Only the broker's outbox writes to these; what others sent since waits for it.
-    for name in TARGETS {
-        let mark = meta.stream(name);
-        let found = match session.jetstream().get_stream(name).await {
-            Ok(found) => found,
-            Err(error) if streams::is_missing(&error) => {
-                // What it held cannot be found out. A broker that never met it left nothing there.
-                later.extend(mark.map(|_| format!("{name} is gone")));
-                continue;
-            }
-            Err(error) => {
-                let doing = format!("look at stream {name} for what came after the backup");
-                return Err(session.failed(doing, error).into());
-            }
-        };
-        let info = found.cached_info();
-        let (known, last) = (mark.map_or(0, |mark| mark.sequence), info.state.last_sequence);
-        if mark.is_some_and(|mark| mark.created_unix_ns != info.created.unix_timestamp_nanos()) {
-            later.push(format!("{name} was made anew"));
-        } else if last > known {
-            later.push(format!("{name} has {} more", last - known));
-        } else if last < known {
-            later.push(format!("{name} lost its last {}", known - last));
-        }
-    }
-    if later.is_empty() {
-        return Ok(());
-    }
-    let what = format!(
-        "nothing was restored: the broker went on after the backup, or that cannot be found out \
-         ({}). What it did since would be forgotten and perhaps done again; read \
-         ops/runbooks/backup.md, and then either use a newer backup or give --accept-second-orders",
-        later.join(", ")
-    );
-    Err(CliError::Findings(what).into())
-}
-
-fn restore(from: &Path, config: &Config, json: bool) -> anyhow::Result<()> {
-    let store = open(from)?;
-    let mut random = [0; 8];
-    SysRng
-        .try_fill_bytes(&mut random)
-        .map_err(|e| anyhow::anyhow!("the operating system gives no random bytes: {e}"))?;
-    let fresh = Incarnation(u64::from_le_bytes(random));
-    let dir = &config.store.dir;
-    let extent = backup::copy(&store.copier(), dir, Some(fresh)).map_err(|source| {
-        CliError::Store { doing: format!("restore into {}", dir.display()), source }
-    })?;
-    let done = json!({ "dir": dir, "commit": extent.commit.0, "rows": extent.rows });
-    Ok(Out::new(json).show(&done, |_| {
-        let (dir, commit) = (dir.display(), extent.commit.0);
-        format!("{dir} holds the store up to commit {commit}, under a new incarnation")
-    })?)
 }

@@ -37,6 +37,9 @@ pub struct Limits {
     pub redelivery_delay_ms: DurationMs,
     /// Longest time for a graceful stop; after it the process just ends, which is safe.
     pub shutdown_ms: DurationMs,
+    /// Longest time for a backup while serving; after it the copy is given up. As long as it
+    /// takes, everything committed meanwhile stays in memory.
+    pub backup_max_ms: DurationMs,
 }
 
 impl Default for Limits {
@@ -53,6 +56,7 @@ impl Default for Limits {
             reader_threads: 2,
             redelivery_delay_ms: DurationMs(1000),
             shutdown_ms: DurationMs(10_000),
+            backup_max_ms: DurationMs(600_000),
         }
     }
 }
@@ -73,6 +77,7 @@ impl Limits {
             ("publish_retry_max_ms", self.publish_retry_max_ms),
             ("redelivery_delay_ms", self.redelivery_delay_ms),
             ("shutdown_ms", self.shutdown_ms),
+            ("backup_max_ms", self.backup_max_ms),
         ];
         let zero_count = counts.into_iter().find(|(_, n)| *n == 0).map(|(name, _)| name);
         let zero_time = times.into_iter().find(|(_, ms)| ms.as_ms() == 0).map(|(name, _)| name);

@@ -84,7 +84,8 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
         stopped,
     };
     let mut running = shell.run(mailbox, feed, meta, stop, Arc::clone(&health), jetstream).await?;
-    let backups = backup::listen(&running.connection.client, &config.store, copier).await?;
+    let backups =
+        backup::listen(&running.connection.client, &config.store, &config.limits, copier).await?;
     running.others.extend(backups);
     health.set_serving(true);
     Ok(running)

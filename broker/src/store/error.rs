@@ -30,6 +30,14 @@ pub enum StoreError {
         #[source]
         source: std::io::Error,
     },
+    #[error(
+        "copying into {into} took more than {max:?} and was given up, so that what serves is not \
+         held up: try a quieter time or a faster disk, or raise limits.backup_max_ms"
+    )]
+    CopyTooSlow { into: PathBuf, max: std::time::Duration },
+    /// A directory that was made and never became a store.
+    #[error("there is no store at {path}: nothing was ever written to it")]
+    Empty { path: PathBuf },
     /// fjall cannot tell a torn last batch from a damaged one and opens neither.
     #[error(
         "the journal of the store at {path} does not replay; see runbook \"{}\"",

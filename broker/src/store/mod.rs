@@ -34,7 +34,9 @@ pub mod verify;
 mod watchdog;
 pub mod write;
 
-pub use self::fjall::{Extent, FjallCopier, FjallOptions, FjallStore, LiveStats, StoreStats};
+pub use self::fjall::{
+    Copying, Extent, FjallCopier, FjallOptions, FjallStore, LiveStats, StoreStats,
+};
 pub use error::{Refusal, StoreError};
 pub use mem::{FailedCommit, MemStore};
 pub use port::{Listing, Meta, Reader, Store};

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use broker_core::engine::input::TimerRow;
 use broker_core::request::PurchaseRequest;
-use schemas::RequestId;
+use broker_core::timer::TimerKind;
+use schemas::{RequestId, Timestamp};
 
 use super::chain::Chain;
 use super::error::StoreError;
@@ -41,10 +43,24 @@ pub fn read_all(reader: &dyn Reader, mut damaged: impl FnMut(StoreError)) -> Rep
         Err(error) => damaged(error),
     }
     let mut found = 0_u64;
+    // In order of instants; all of them are held at once, some 40 bytes each.
+    let mut timers = match reader.due_timers(Timestamp::MAX, usize::MAX) {
+        Ok(rows) => Some(rows.into_iter().map(|row| (row, false)).collect::<BTreeMap<_, _>>()),
+        Err(error) => {
+            damaged(error);
+            None
+        }
+    };
+    let mut lost = Vec::new();
     requests(reader, &Listing::All, &mut damaged, |request| {
         *report.requests.entry(request.status.kind().label()).or_default() += 1;
         found = found.saturating_add(request.version.0);
+        if let Some(timers) = &mut timers {
+            lost.extend(unmatched(request, timers));
+        }
     });
+    lost.into_iter().for_each(&mut damaged);
+    stray(timers, &mut damaged);
     // A version counts the changes of its request, so that a head that is missing, or older than
     // the log, shows in the sum.
     if let Some(audited) = audited.filter(|audited| *audited != found) {
@@ -57,6 +73,33 @@ pub fn read_all(reader: &dyn Reader, mut damaged: impl FnMut(StoreError)) -> Rep
         damaged(error);
     }
     report
+}
+
+/// Without its row in the table a timer never fires, whatever the head says.
+fn unmatched(request: &PurchaseRequest, timers: &mut BTreeMap<TimerRow, bool>) -> Vec<StoreError> {
+    let set = |kind| Some(TimerRow { at: request.timers.get(kind)?, request: request.id(), kind });
+    let mut lost = Vec::new();
+    for row in TimerKind::ALL.into_iter().filter_map(set) {
+        match timers.get_mut(&row) {
+            Some(matched) => *matched = true,
+            None => lost.push(StoreError::Damaged {
+                keyspace: "timers",
+                key: row.request.to_string(),
+                why: format!("its timer {} at {} is not there", row.kind.label(), row.at),
+            }),
+        }
+    }
+    lost
+}
+
+/// A row that no head knows does no harm when it fires, but is not what was written.
+fn stray(timers: Option<BTreeMap<TimerRow, bool>>, damaged: &mut impl FnMut(StoreError)) {
+    let mut left = timers.into_iter().flatten().filter(|(_, matched)| !matched);
+    if let Some((first, _)) = left.next() {
+        let key = first.request.to_string();
+        let why = format!("this one and {} more belong to no request's state", left.count());
+        damaged(StoreError::Damaged { keyspace: "timers", key, why });
+    }
 }
 
 /// Follows the chain to its end; gives the number of changes of requests in it.

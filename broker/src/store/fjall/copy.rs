@@ -5,13 +5,15 @@
 //! last row is synced, and no broker opens a directory with such a mark: half a copy can never be
 //! taken for a whole one, nor for an empty one.
 //!
-//! A copy under the old incarnation is a backup, and says so by a file: a broker that served it
-//! would give message ids out a second time, for something else.
+//! A copy is a backup, and says so by a file: a broker that served it would give message ids out a
+//! second time, for something else, and forget what was done since. A restore takes the file away
+//! when it has seen to both.
 
 use std::fs::{DirBuilder, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use fjall::{Database, Keyspace, PersistMode, Readable, Snapshot};
 
@@ -43,6 +45,16 @@ pub struct Extent {
     pub incarnation: Incarnation,
 }
 
+/// What kind of copy, and how long it may take.
+#[derive(Debug, Clone, Default)]
+pub struct Copying {
+    /// A copy that is to live on (a restore) gets a new incarnation, a backup keeps the old one.
+    pub fresh: Option<Incarnation>,
+    /// After this the copy is given up: as long as it is made, the moment that it shows is kept in
+    /// the memory of whoever serves.
+    pub time_max: Option<Duration>,
+}
+
 /// Copies and checks a store from any thread. Blocks: not on an async runtime's thread.
 pub struct FjallCopier(FjallReader);
 
@@ -56,24 +68,34 @@ impl FjallStore {
     pub fn is_backup(path: &Path) -> bool {
         path.join(BACKUP).exists()
     }
+
+    /// The last step of a restore: from now on the copy at `path` may serve.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn bring_to_life(path: &Path) -> Result<(), StoreError> {
+        let file = |doing| move |source| StoreError::File { doing, path: path.to_owned(), source };
+        std::fs::remove_file(path.join(BACKUP)).map_err(file("bringing to life"))?;
+        sync(path).map_err(file("syncing"))
+    }
 }
 
 impl FjallCopier {
-    /// Copies everything into `into`, which must be empty or missing. A copy that is to live on
-    /// (a restore) gets a new incarnation, a backup keeps the old one. `beside` names files in the
-    /// store's directory that go along, if they are there.
+    /// Copies everything into `into`, which must be empty or missing. `beside` names files in the
+    /// store's directory that go along, if they are there. Every copy is a backup until
+    /// [`FjallStore::bring_to_life`].
     ///
     /// # Errors
-    /// `into` holds something, cannot be written, or a row of this store is damaged: damage is
-    /// never copied.
+    /// `into` holds something, cannot be written, or not in time; or a row of this store is
+    /// damaged: damage is never copied.
     pub fn copy_to(
         &self,
         into: &Path,
-        fresh: Option<Incarnation>,
+        copying: &Copying,
         beside: &[&str],
     ) -> Result<Extent, StoreError> {
-        prepare(into, fresh.is_none())?;
-        let extent = self.fill(into, fresh).and_then(|extent| {
+        prepare(into)?;
+        let extent = self.fill(into, copying).and_then(|extent| {
             beside.iter().try_for_each(|name| copy_beside(&self.0.path, into, name))?;
             let Extent { incarnation, commit, .. } = extent;
             hwm::write(into, Mark { incarnation, commit })?;
@@ -83,8 +105,9 @@ impl FjallCopier {
     }
 
     /// Every row, synced.
-    fn fill(&self, into: &Path, fresh: Option<Incarnation>) -> Result<Extent, StoreError> {
-        let incarnation = fresh.unwrap_or(self.0.incarnation);
+    fn fill(&self, into: &Path, copying: &Copying) -> Result<Extent, StoreError> {
+        let patience = Patience { since: Instant::now(), time_max: copying.time_max };
+        let incarnation = copying.fresh.unwrap_or(self.0.incarnation);
         let options = FjallOptions::standard(incarnation);
         let db = Database::builder(into.join("db"))
             .max_journaling_size(options.journal_bytes_max)
@@ -97,7 +120,7 @@ impl FjallCopier {
         let mut extent = Extent { rows: 0, bytes: 0, commit, incarnation };
         for from in &spaces {
             let target = target(&db, into, from)?;
-            self.copy_space(&snapshot, from, (&db, &target, into), &mut extent)?;
+            self.copy_space(&snapshot, from, (&db, &target, into), (&mut extent, &patience))?;
         }
         let meta = Spaces::open(&db, into)?.meta;
         let identity = DiskIdentity { store_format: STORE_FORMAT, incarnation: incarnation.0 };
@@ -166,7 +189,7 @@ impl FjallCopier {
         snapshot: &Snapshot,
         from: &Keyspace,
         (db, target, into): (&Database, &Keyspace, &Path),
-        extent: &mut Extent,
+        (extent, patience): (&mut Extent, &Patience),
     ) -> Result<(), StoreError> {
         let place = self.place(from);
         let mut batch = db.batch();
@@ -179,6 +202,7 @@ impl FjallCopier {
             if batch.len() >= BATCH_ROWS_MAX {
                 let full = std::mem::replace(&mut batch, db.batch());
                 full.commit().map_err(|e| failed("writing", into, e))?;
+                patience.check(into)?;
                 if extent.bytes.saturating_sub(synced) >= SYNC_BYTES {
                     db.persist(PersistMode::SyncData).map_err(|e| failed("syncing", into, e))?;
                     synced = extent.bytes;
@@ -192,6 +216,20 @@ impl FjallCopier {
 impl std::fmt::Debug for FjallCopier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("FjallCopier").field("path", &self.0.path).finish_non_exhaustive()
+    }
+}
+
+struct Patience {
+    since: Instant,
+    time_max: Option<Duration>,
+}
+
+impl Patience {
+    fn check(&self, into: &Path) -> Result<(), StoreError> {
+        match self.time_max.filter(|max| self.since.elapsed() > *max) {
+            Some(max) => Err(StoreError::CopyTooSlow { into: into.to_owned(), max }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -222,7 +260,7 @@ const BACKUP: &str = "backup";
 const BACKUP_NOTE: &str = "`broker store restore` makes a store of this backup\n";
 
 /// An empty directory that nobody can open yet, the owner's alone; its own entry is synced.
-fn prepare(into: &Path, is_backup: bool) -> Result<(), StoreError> {
+fn prepare(into: &Path) -> Result<(), StoreError> {
     let file = |doing| move |source| StoreError::File { doing, path: into.to_owned(), source };
     let missing = |dir: &&Path| !dir.as_os_str().is_empty() && !dir.exists();
     let made: Vec<&Path> = into.ancestors().take_while(missing).collect();
@@ -235,9 +273,7 @@ fn prepare(into: &Path, is_backup: bool) -> Result<(), StoreError> {
     }
     std::fs::write(hwm::path_in(into), UNFINISHED).map_err(file("writing into"))?;
     sync(&hwm::path_in(into)).map_err(file("syncing"))?;
-    if is_backup {
-        std::fs::write(into.join(BACKUP), BACKUP_NOTE).map_err(file("writing into"))?;
-    }
+    std::fs::write(into.join(BACKUP), BACKUP_NOTE).map_err(file("writing into"))?;
     sync(into).map_err(file("syncing"))?;
     for dir in made {
         let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());

@@ -47,7 +47,7 @@ use fjall::{Database, LsmError};
 use schemas::RequestId;
 use smol_str::SmolStr;
 
-pub use copy::{Extent, FjallCopier};
+pub use copy::{Copying, Extent, FjallCopier};
 pub use options::FjallOptions;
 pub use stats::{LiveStats, StoreStats};
 

@@ -47,7 +47,11 @@ fn open_checked(path: &Path, options: &FjallOptions) -> Result<FjallStore, Store
     let mark = hwm::read(path)?;
     let incarnation = match identity(&db, &spaces, path)? {
         Some(identity) => identity,
-        None => create(&db, &spaces, path, mark, options.fresh_incarnation)?,
+        None => {
+            let empty = || StoreError::Empty { path: path.to_owned() };
+            let fresh = options.fresh_incarnation.ok_or_else(empty)?;
+            create(&db, &spaces, path, mark, fresh)?
+        }
     };
     let reader = FjallReader {
         path: path.to_owned(),

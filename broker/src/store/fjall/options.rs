@@ -9,7 +9,8 @@ const MIB: u64 = 1024 * 1024;
 #[derive(Debug, Clone)]
 pub struct FjallOptions {
     /// Identity of a store that is created now; random. An existing store keeps its own.
-    pub fresh_incarnation: Incarnation,
+    /// Without one nothing is created.
+    pub fresh_incarnation: Option<Incarnation>,
     /// Block cache, bytes; 20–25 % of the machine's memory.
     pub cache_bytes: u64,
     /// Journals on disk before memtables are forced out, bytes: bounds recovery to about a second.
@@ -24,11 +25,16 @@ impl FjallOptions {
     /// The measured settings. `fresh_incarnation` must be random.
     pub const fn standard(fresh_incarnation: Incarnation) -> Self {
         Self {
-            fresh_incarnation,
+            fresh_incarnation: Some(fresh_incarnation),
             cache_bytes: 128 * MIB,
             journal_bytes_max: 256 * MIB,
             worker_threads: 2,
             outbox_keep_days: 2,
         }
+    }
+
+    /// The same for a store that is there already.
+    pub const fn existing() -> Self {
+        Self { fresh_incarnation: None, ..Self::standard(Incarnation(0)) }
     }
 }
