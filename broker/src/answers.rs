@@ -33,6 +33,10 @@ impl Answers {
                     crash::point(crash::SERVICE_BEFORE_REPLY);
                     reply::answer(call, answer).await;
                 }
+                Some(Waiter::Operator(waits)) => {
+                    // Whoever asked may have gone; the word stands.
+                    let _ = waits.send(answer);
+                }
                 None => tracing::debug!(?origin, "an answer that nobody waits for"),
             }
             metrics::waiting(self.waiters.len());

@@ -18,6 +18,7 @@ mod context;
 mod dead_letters;
 mod error;
 mod exit;
+mod incidents;
 mod out;
 mod partners;
 mod requests;
@@ -63,6 +64,9 @@ enum Command {
     /// Messages that the broker gave up.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// What waits for a human.
+    #[command(subcommand)]
+    Incidents(incidents::Incidents),
     /// The streams on the server.
     #[command(subcommand)]
     Streams(streams::Streams),
@@ -97,6 +101,7 @@ impl Command {
             Self::Accept(command) => block_on(command.run()),
             Self::Partners(command) => command.run(),
             Self::DeadLetters(command) => block_on(command.run()),
+            Self::Incidents(command) => block_on(command.run()),
             Self::Streams(command) => block_on(command.run()),
             Self::Store(command) => block_on(command.run()),
             Self::CheckConfig(command) => block_on(command.run()),

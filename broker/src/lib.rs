@@ -30,6 +30,7 @@ pub mod logs;
 pub mod mailbox;
 pub mod metrics;
 pub mod nats;
+pub mod operator;
 pub mod ports;
 pub mod positions;
 pub mod questions;

@@ -1,6 +1,7 @@
 //! The NATS micro service `broker`: the same commands as through the streams, answered after the
 //! broker's own sync. No call goes unanswered: what cannot be worked on now is told so at once.
 
+mod admin;
 mod list;
 pub mod reply;
 
@@ -13,7 +14,7 @@ use async_nats::service::{Request, Service, ServiceExt};
 use broker_core::engine::input::Input;
 use bytes::Bytes;
 use futures_util::StreamExt;
-use schemas::subject::{PurchaseOperation, parse_purchase, purchase_api_endpoint};
+use schemas::subject::{self, PurchaseOperation, parse_purchase, purchase_api_endpoint};
 use schemas::{CustomerId, RejectReason, problem::Problem};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -67,6 +68,15 @@ pub async fn start(
             .map_err(failed)?;
         tasks.push(tokio::spawn(calls.clone().run(operation, endpoint)));
     }
+    for operation in admin::OFFERED {
+        let endpoint = service
+            .endpoint_builder()
+            .name(operation.label())
+            .add(subject::admin(operation))
+            .await
+            .map_err(failed)?;
+        tasks.push(tokio::spawn(calls.clone().run_admin(operation, endpoint)));
+    }
     known_to_the_server(client).await;
     Ok((service, tasks))
 }
@@ -75,7 +85,7 @@ pub async fn start(
 /// has carried a question of ours, it knows the endpoints that were registered before. Until then
 /// a call would find nobody, and a broker that says it is ready would be lying.
 async fn known_to_the_server(client: &Client) {
-    if let Err(error) = client.request(format!("$SRV.PING.{NAME}"), Bytes::new()).await {
+    if let Err(error) = client.request(subject::service_ping(NAME), Bytes::new()).await {
         // Disconnected: the client subscribes again before readiness returns.
         tracing::warn!(%error, "the micro service could not be seen on the server yet");
     }

@@ -10,9 +10,10 @@ use async_nats::jetstream;
 use async_nats::service::Request;
 use broker_core::batch::SourceStream;
 use broker_core::engine::input::Origin;
+use broker_core::engine::output::Answer;
 use schemas::RequestId;
 use schemas::subject::PurchaseOperation;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::ingress::session::Session;
 
@@ -21,6 +22,8 @@ use crate::ingress::session::Session;
 pub enum Waiter {
     Message(Delivery),
     Call(Call),
+    /// An operator's word; whoever passed it on tells the answer.
+    Operator(oneshot::Sender<Answer>),
 }
 
 /// A message of a stream.

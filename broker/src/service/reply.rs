@@ -10,7 +10,7 @@ use bytes::Bytes;
 use schemas::json;
 use schemas::problem::Problem;
 use schemas::purchase::{CommandReply, ListReply};
-use schemas::subject::PurchaseOperation;
+use schemas::subject::{AdminOperation, PurchaseOperation};
 
 use crate::metrics;
 use crate::waiters::Call;
@@ -64,6 +64,26 @@ async fn refuse_after(
 async fn send(call: &Call, body: Bytes, result: &'static str) {
     metrics::service_reply(call.operation.label(), result, call.since.elapsed());
     report(call.request.respond(Ok(body)).await, call.operation);
+}
+
+/// To an operator.
+pub(super) async fn admin(
+    request: &Request,
+    operation: AdminOperation,
+    answer: Result<Bytes, Problem>,
+) {
+    let sent = match answer {
+        Ok(body) => request.respond(Ok(body)).await,
+        Err(problem) => {
+            let headers = error_headers(&problem);
+            // Every reply has the same form when it refuses.
+            let body = json::encode(&CommandReply::Rejected(problem));
+            request.respond_with_headers(Ok(body.into()), headers).await
+        }
+    };
+    if let Err(error) = sent {
+        tracing::warn!(operation = operation.label(), %error, "an operator got no reply");
+    }
 }
 
 fn error_headers(problem: &Problem) -> HeaderMap {

@@ -14,6 +14,7 @@ mod crash_points;
 mod dead_letters;
 mod expiring;
 mod idempotency;
+mod incidents;
 mod kill_broker;
 mod kill_others;
 mod load;
