@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_nats::RequestErrorKind;
+use bytes::Bytes;
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
 use schemas::subject::AdminOperation;
@@ -16,6 +17,7 @@ use super::error::CliError;
 use super::out::{self, Out};
 use crate::backup::{self, BackupReply};
 use crate::config::Config;
+use crate::service;
 use crate::storage::describe;
 use crate::store::verify::{Report, read_all};
 use crate::store::{Copying, Extent, FjallOptions, FjallStore, Meta, Store, StoreError};
@@ -26,6 +28,8 @@ mod restore;
 const DAMAGES_TOLD_MAX: usize = 50;
 /// A backup of a large store takes minutes.
 const BACKUP_TIMEOUT: Duration = Duration::from_secs(3600);
+/// How often it is looked whether the broker is still there.
+const PRESENCE_INTERVAL: Duration = Duration::from_secs(2);
 /// How often it is looked whether the server has complained.
 const COMPLAINT_INTERVAL: Duration = Duration::from_millis(200);
 
@@ -244,8 +248,13 @@ async fn ask_for_backup(session: &Session) -> Result<BackupReply, CliError> {
     );
     let request = async_nats::Request::new().timeout(Some(BACKUP_TIMEOUT));
     let reply = tokio::select! {
+        biased;
         reply = session.client.send_request(subject::admin(AdminOperation::Backup), request) => reply,
         () = complaint(session) => return Err(silent("the server refuses".to_owned(), right)),
+        () = gone(session) => {
+            let next = "the copy it was making is not finished: delete it, and ask again";
+            return Err(silent("the broker has gone".to_owned(), next.to_owned()));
+        }
     };
     let reply = reply.map_err(|error| {
         let next = match error.kind() {
@@ -259,6 +268,17 @@ async fn ask_for_backup(session: &Session) -> Result<BackupReply, CliError> {
     })?;
     json::decode(&reply.payload, usize::MAX)
         .map_err(|e| session.failed("read the broker's answer about the backup", e))
+}
+
+/// A broker that ends takes its answer along.
+async fn gone(session: &Session) {
+    loop {
+        tokio::time::sleep(PRESENCE_INTERVAL).await;
+        let ping = session.client.request(subject::service_ping(service::NAME), Bytes::new());
+        if ping.await.is_err_and(|error| error.kind() == RequestErrorKind::NoResponders) {
+            return;
+        }
+    }
 }
 
 /// To a request that is not allowed no answer ever comes; the server only says so.

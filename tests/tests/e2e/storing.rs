@@ -170,3 +170,23 @@ async fn after_a_restore_that_forgets_nothing_is_bought_before_a_human_says_so()
     assert!(format!("{canceled:?}").contains("Accepted"), "{canceled:?}");
     assert_eq!(orders().await, 1, "nothing was bought again");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asked_for_a_backup_is_told_when_the_broker_has_gone() {
+    let start = || NatsServer::start(NatsServerOptions::default());
+    let server = tokio::task::spawn_blocking(start).await.unwrap().unwrap();
+    // Takes the question and never answers, as a broker that is killed while it copies.
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let _asked = client.subscribe("broker.admin.backup").await.unwrap();
+    client.flush().await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("broker.toml");
+    let config = format!(
+        "partners_file = \"partners.toml\"\npayment_provider = \"simpay\"\n\
+         [nats]\nurls = [\"{}\"]\n[store]\ndir = \"store\"\n",
+        server.url()
+    );
+    std::fs::write(&file, config).unwrap();
+    let said = run(&["store", "backup", "--config", file.to_str().unwrap()]).await.ends(5);
+    assert!(said.err.contains("the broker has gone"), "{said:#?}");
+}
