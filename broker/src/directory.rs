@@ -61,6 +61,9 @@ pub fn profile(entry: PartnerEntry) -> PartnerProfile {
         currencies: entry.currencies,
         destinations: entry.destinations,
         in_flight_max: entry.in_flight_max,
+        quotes_reusable: entry.quotes_reusable,
+        reuse_above: entry.reuse_above,
+        offer_ttl: entry.offer_ttl_ms,
     }
 }
 

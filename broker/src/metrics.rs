@@ -2,7 +2,7 @@
 //! per observation. Prefix `broker_`, base units, `_total` for counters; no label takes its values
 //! from customers, requests or ISBNs.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use broker_core::engine::output::{CallOutcome, Fact};
@@ -24,6 +24,8 @@ const SWEEP_CALLS: &str = "broker_sweep_calls_total";
 const SWEEP_ENDS: &str = "broker_sweep_ends_total";
 const ROUNDS: &str = "broker_sweep_rounds_total";
 const HEDGES: &str = "broker_partner_hedges_total";
+const QUESTIONS_SAVED: &str = "broker_partner_questions_saved_total";
+const COPIES_AWAITED: &str = "broker_copies_awaited_total";
 const DEMOTIONS: &str = "broker_partner_demotions_total";
 const PARTNER_CALLS: &str = "broker_partner_calls_total";
 const PARTNER_CALL_DURATION: &str = "broker_partner_call_duration_seconds";
@@ -62,22 +64,19 @@ const RATIOS: &[f64] = &[0.0, 0.25, 0.5, 0.8, 0.9, 0.99, 1.0];
 /// # Errors
 /// Another recorder was installed by somebody else.
 pub fn install() -> anyhow::Result<PrometheusHandle> {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    if let Some(handle) = HANDLE.get() {
+    static HANDLE: Mutex<Option<PrometheusHandle>> = Mutex::new(None);
+    // Held while installing: of two brokers that start at once in one process, one waits.
+    let mut installed = HANDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(handle) = &*installed {
         return Ok(handle.clone());
     }
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
         .set_buckets_for_metric(Matcher::Suffix("_ratio".to_owned()), RATIOS)?
-        .install_recorder();
-    match handle {
-        Ok(handle) => {
-            describe();
-            Ok(HANDLE.get_or_init(|| handle).clone())
-        }
-        // Two brokers starting at once in one process: the other one won the race.
-        Err(error) => HANDLE.get().cloned().ok_or_else(|| error.into()),
-    }
+        .install_recorder()?;
+    describe();
+    *installed = Some(handle.clone());
+    Ok(handle)
 }
 
 fn describe() {
@@ -94,6 +93,11 @@ fn describe() {
     describe_counter!(SWEEP_ENDS, "Sweeps that have ended, by why");
     describe_counter!(ROUNDS, "Rounds of questions, by why they were opened");
     describe_counter!(HEDGES, "Second copies of questions that were only slow, by partner");
+    describe_counter!(
+        QUESTIONS_SAVED,
+        "Questions not sent, by partner and why: shared, remembered"
+    );
+    describe_counter!(COPIES_AWAITED, "Sweeps that waited for others to buy, by partner");
     describe_counter!(DEMOTIONS, "Partners that lost their tier at once, by partner and why");
     describe_counter!(PARTNER_CALLS, "Quote questions that ended, by partner and outcome");
     describe_histogram!(PARTNER_CALL_DURATION, Unit::Seconds, "Time to a partner's quote answer");
@@ -150,6 +154,11 @@ pub fn fact<'a>(
         Fact::Hedged { partner } => {
             counter!(HEDGES, "partner" => name_of(*partner).to_string()).increment(1);
         }
+        Fact::QuestionShared { partner } => question_saved("shared", name_of(*partner)),
+        Fact::AnswerRemembered { partner } => question_saved("remembered", name_of(*partner)),
+        Fact::WaitsForCopies { partner } => {
+            counter!(COPIES_AWAITED, "partner" => name_of(*partner).to_string()).increment(1);
+        }
         Fact::Demoted { partner, why } => {
             let partner = name_of(*partner).to_string();
             counter!(DEMOTIONS, "partner" => partner, "why" => why.label()).increment(1);
@@ -180,6 +189,10 @@ pub fn fact<'a>(
             counter!(STRAY_ANSWERS, "reason" => reason.label()).increment(1);
         }
     }
+}
+
+fn question_saved(why: &'static str, partner: &PartnerId) {
+    counter!(QUESTIONS_SAVED, "partner" => partner.to_string(), "why" => why).increment(1);
 }
 
 const fn call_outcome(outcome: CallOutcome) -> &'static str {

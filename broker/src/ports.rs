@@ -86,6 +86,9 @@ fn log(fact: &Fact, partners: &Partners) {
         Fact::SweepStarted { .. }
         | Fact::RoundOpened { .. }
         | Fact::Hedged { .. }
+        | Fact::QuestionShared { .. }
+        | Fact::AnswerRemembered { .. }
+        | Fact::WaitsForCopies { .. }
         | Fact::Quote { .. }
         | Fact::LateQuote
         | Fact::DuplicateQuote

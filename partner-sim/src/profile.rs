@@ -48,6 +48,8 @@ pub struct Profile {
     pub response_ms: u64,
     /// Most quote questions outstanding, as the directory says.
     pub in_flight_max: u32,
+    /// An offer may be used again without asking with more copies than this, as the directory says.
+    pub reuse_above: u32,
     /// Currencies it quotes in; empty means any.
     pub currencies: Vec<Currency>,
     /// Countries it ships to; empty means any.
@@ -178,6 +180,7 @@ impl Default for Profile {
             honours_not_after: true,
             response_ms: 1_000,
             in_flight_max: 1_000,
+            reuse_above: 100,
             currencies: Vec::new(),
             destinations: Vec::new(),
             quote_valid_ms: 120_000,
@@ -235,6 +238,10 @@ impl Profile {
             destinations: self.destinations.clone(),
             payment_mode: PaymentMode::BrokerOfRecord,
             in_flight_max: self.in_flight_max,
+            // Its quote ids carry the quote: any number of orders may name one.
+            quotes_reusable: true,
+            reuse_above: self.reuse_above,
+            offer_ttl_ms: None,
         }
     }
 }

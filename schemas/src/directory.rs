@@ -59,6 +59,17 @@ pub struct PartnerEntry {
     /// Most quote questions outstanding at once.
     #[serde(default = "default_in_flight")]
     pub in_flight_max: u32,
+    /// Whether several orders may name one quote while it is valid. Then requests that want the
+    /// same share one question, and an offer may be used again without asking.
+    #[serde(default)]
+    pub quotes_reusable: bool,
+    /// An offer is used again without asking only with more copies than this in stock.
+    #[serde(default = "default_reuse_above")]
+    pub reuse_above: u32,
+    /// How long an offer is used again without asking. By default as long as this store's prices
+    /// usually hold, 30 to 90 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer_ttl_ms: Option<DurationMs>,
 }
 
 fn default_settle() -> DurationMs {
@@ -71,6 +82,10 @@ fn default_response() -> DurationMs {
 
 fn default_in_flight() -> u32 {
     1000
+}
+
+fn default_reuse_above() -> u32 {
+    100
 }
 
 /// How quote questions reach the partner.
@@ -115,6 +130,9 @@ pub const QUEUED_RESPONSE_MAX_MS: u64 = 24 * 3600 * 1000;
 pub const SETTLE_MAX_MS: u64 = 24 * 3600 * 1000;
 /// Most quote questions outstanding at one partner.
 pub const IN_FLIGHT_MAX: u32 = 100_000;
+/// Bounds of `offer_ttl_ms`: a price older than an hour is none.
+pub const OFFER_TTL_MIN_MS: u64 = 1;
+pub const OFFER_TTL_MAX_MS: u64 = 3600 * 1000;
 
 /// Why a directory is refused as a whole; the one in force stays.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -161,6 +179,9 @@ impl PartnerEntry {
         };
         self.range("response_ms", self.response_ms.as_ms(), RESPONSE_MIN_MS, response_max)?;
         self.range("settle_ms", self.settle_ms.as_ms(), 0, SETTLE_MAX_MS)?;
+        if let Some(ttl) = self.offer_ttl_ms {
+            self.range("offer_ttl_ms", ttl.as_ms(), OFFER_TTL_MIN_MS, OFFER_TTL_MAX_MS)?;
+        }
         self.range("in_flight_max", self.in_flight_max.into(), 1, IN_FLIGHT_MAX.into())
     }
 

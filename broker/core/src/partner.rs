@@ -26,6 +26,12 @@ pub struct PartnerProfile {
     pub currencies: Vec<Currency>,
     pub destinations: Vec<Country>,
     pub in_flight_max: u32,
+    /// Several orders may name one quote, each for itself.
+    pub quotes_reusable: bool,
+    /// An offer is reused without asking again only with more copies than this in stock.
+    pub reuse_above: u32,
+    /// How long an offer is taken for true; without it, as long as its prices usually hold.
+    pub offer_ttl: Option<DurationMs>,
 }
 
 impl PartnerProfile {
@@ -51,6 +57,9 @@ impl PartnerProfile {
             currencies: Vec::new(),
             destinations: Vec::new(),
             in_flight_max: 1,
+            quotes_reusable: false,
+            reuse_above: u32::MAX,
+            offer_ttl: None,
         }
     }
 

@@ -39,6 +39,11 @@ pub struct Policy {
     pub hedge_budget_permille: u16,
     /// No second copy before this, however quick a partner usually is.
     pub hedge_floor: DurationMs,
+    /// Where others are buying what may be the last copies of the best offer: wait so long for them
+    /// before the next best one is taken …
+    pub slot_wait: DurationMs,
+    /// … and so long if there is no other.
+    pub slot_wait_max: DurationMs,
     /// Answers from which a partner's usual time is known.
     pub latency_samples: u16,
     /// Decisions that must be known before a partner changes tiers.
@@ -137,6 +142,8 @@ impl Policy {
             explore_permille: 30,
             hedge_budget_permille: 20,
             hedge_floor: DurationMs(50),
+            slot_wait: DurationMs(500),
+            slot_wait_max: DurationMs(2000),
             latency_samples: 20,
             review_samples: 200,
             shadow_answers: 200,

@@ -87,6 +87,11 @@ overrides! {
     hedge_budget_permille: u16 => hedge_budget_permille,
     /// No second copy of a question before this, however quick its partner usually is.
     hedge_floor_ms: DurationMs => hedge_floor,
+    /// Where others are buying what may be the last copies of the best offer: wait so long for
+    /// them before the next best one is taken. `fast` never does.
+    slot_wait_ms: DurationMs => slot_wait,
+    /// Where others are buying the last copies of every offer there is: wait so long, then search on.
+    slot_wait_max_ms: DurationMs => slot_wait_max,
     /// Answers from which a partner's usual time is known.
     latency_samples: u16 => latency_samples,
     /// Decisions that must be known of a partner before it changes tiers.

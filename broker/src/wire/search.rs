@@ -1,7 +1,7 @@
 //! The account of a search as the customer reads it.
 
 use broker_core::receipt::search::{
-    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped,
+    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped, Source,
 };
 use schemas::event as wire;
 
@@ -11,6 +11,7 @@ pub(super) fn search(search: &Search) -> wire::Search {
         ended: ended(search.ended),
         rounds: search.rounds.iter().map(round).collect(),
         skipped: skipped(&search.skipped),
+        passed_over: search.passed_over.clone(),
     }
 }
 
@@ -23,9 +24,16 @@ fn round(round: &Round) -> wire::SearchRound {
 }
 
 fn asked(asked: &Asked) -> Option<wire::AskedPartner> {
+    let (source, age_ms) = match asked.source {
+        Source::Asked => (wire::AnswerSource::Asked, None),
+        Source::Shared => (wire::AnswerSource::Shared, None),
+        Source::Remembered { age } => (wire::AnswerSource::Remembered, Some(age)),
+    };
     Some(wire::AskedPartner {
         partner_id: asked.partner.clone(),
         outcome: outcome(asked.came)?,
+        source,
+        age_ms,
         took_ms: asked.took,
     })
 }
@@ -100,7 +108,10 @@ mod tests {
 
     #[test]
     fn what_the_operator_thinks_of_a_store_is_not_told_to_customers() {
-        let asked = |name, came| Asked { partner: id(name), came, took: DurationMs(9) };
+        let asked = |name, came| {
+            let source = Source::Asked;
+            Asked { partner: id(name), came, source, took: DurationMs(9) }
+        };
         let calls = vec![asked("good", Came::Offer), asked("new", Came::Shadow)];
         let first = Round { after: DurationMs(0), why: Opening::BestRanked, asked: calls };
         let group = |why, name| Skipped { why, count: 2, named: vec![id(name)] };
@@ -114,6 +125,7 @@ mod tests {
                 group(SkipReason::NotNeeded, "idle"),
                 group(SkipReason::Shadow, "newer"),
             ],
+            passed_over: Vec::new(),
         });
         let named = told.rounds[0].asked.iter().map(|asked| asked.partner_id.as_str());
         assert_eq!(named.collect::<Vec<_>>(), ["good"]);

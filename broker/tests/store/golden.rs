@@ -180,6 +180,9 @@ const RECEIPT_VARIANTS: &[&str] = &[
     "why: Banned",
     "why: NotNeeded",
     "Named(",
+    "source: Shared",
+    "source: Remembered",
+    "passed_over: [\"",
 ];
 
 const RANKED_VARIANTS: &[&str] =
@@ -292,9 +295,11 @@ fn submissions_are_frozen() {
 
 #[test]
 fn receipts_are_frozen() {
-    let meaning = |payload: &[u8]| match receipt::split(payload).unwrap() {
-        (receipt, None) => format!("{receipt:?}"),
-        (receipt, Some(search)) => format!("{receipt:?} {search:?}"),
+    let meaning = |payload: &[u8]| {
+        let parts = receipt::split(payload).unwrap();
+        let search = parts.search.map(|search| format!(" {search:?}")).unwrap_or_default();
+        let sharing = parts.sharing.map(|sharing| format!(" {sharing:?}")).unwrap_or_default();
+        format!("{:?}{search}{sharing}", parts.receipt)
     };
     let samples =
         |wanted: &[&str]| covering(&arbitrary::receipt(), wanted, receipt::write, meaning);

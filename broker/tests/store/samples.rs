@@ -15,7 +15,7 @@ use broker_core::engine::ranking::snapshot::{PartnerRecord, Snapshot, SnapshotNu
 use broker_core::event::Event;
 use broker_core::quote::{Cost, Quote};
 use broker_core::receipt::search::{
-    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped,
+    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped, Source,
 };
 use broker_core::receipt::{Receipt, Verdict};
 use broker_core::request::{PurchaseRequest, Status, Submission, Terms, Version};
@@ -132,7 +132,12 @@ pub(crate) fn receipt(sweep: u32, quotes: u64) -> Receipt {
 
 /// Every quote of [`receipt`] was asked for at once.
 fn search(quotes: u64) -> Search {
-    let asked = |n| Asked { partner: quote(n).partner, came: Came::Offer, took: DurationMs(90) };
+    let asked = |n| Asked {
+        partner: quote(n).partner,
+        came: Came::Offer,
+        source: Source::Asked,
+        took: DurationMs(90),
+    };
     let first = Round {
         after: DurationMs(0),
         why: Opening::BestRanked,
@@ -140,7 +145,13 @@ fn search(quotes: u64) -> Search {
     };
     let idle = PartnerId::parse("idle").unwrap();
     let skipped = Skipped { why: SkipReason::NotNeeded, count: 1, named: vec![idle] };
-    Search { ranking: 1, ended: Ending::GraceOver, rounds: vec![first], skipped: vec![skipped] }
+    Search {
+        ranking: 1,
+        ended: Ending::GraceOver,
+        rounds: vec![first],
+        skipped: vec![skipped],
+        passed_over: Vec::new(),
+    }
 }
 
 pub(crate) fn command(name: &str, version: u64) -> CommandRecord {

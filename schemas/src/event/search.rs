@@ -14,6 +14,10 @@ pub struct Search {
     pub rounds: Vec<SearchRound>,
     /// Partners that were not asked, by reason.
     pub skipped: Vec<SkippedPartners>,
+    /// Partners whose good offer was not taken: requests that came before were buying the last
+    /// copies known there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PartnerId>,
 }
 
 /// Partners asked at the same time.
@@ -29,6 +33,11 @@ pub struct SearchRound {
 pub struct AskedPartner {
     pub partner_id: PartnerId,
     pub outcome: CallOutcome,
+    #[serde(default)]
+    pub source: AnswerSource,
+    /// With source `remembered`: milliseconds since the partner had said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<DurationMs>,
     /// Milliseconds from the question to its end.
     pub took_ms: DurationMs,
 }
@@ -53,6 +62,32 @@ pub enum CallOutcome {
     Canceled,
     /// Too many questions to this partner were open.
     SkippedBusy,
+}
+
+/// Where an answer came from.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum AnswerSource {
+    /// A question of this request.
+    #[default]
+    Asked,
+    /// The same question of another request that was on its way.
+    Shared,
+    /// What the partner had just said to the same question; nobody was asked.
+    Remembered,
 }
 
 /// Why a round of questions was opened.

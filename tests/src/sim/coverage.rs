@@ -77,6 +77,9 @@ impl Coverage {
                 self.add(Group::Ending, *why as usize, 1);
                 "sweep_closed"
             }
+            Fact::QuestionShared { .. } => "question_shared",
+            Fact::AnswerRemembered { .. } => "answer_remembered",
+            Fact::WaitsForCopies { .. } => "waits_for_copies",
             Fact::Hedged { .. } => "hedged",
             Fact::Demoted { .. } => "demoted",
             Fact::Quote { outcome, .. } => groups::call_label(*outcome),

@@ -2,6 +2,7 @@
 //! (swarm testing). Everything drawn is printed with a failure.
 
 mod search;
+mod sharing;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,6 +14,7 @@ use schemas::PartnerId;
 use super::choices::{Choices, Lane};
 use super::fault::Fault;
 pub use search::Search;
+pub use sharing::Sharing;
 
 /// Thousandths, how likely each opportunity is used.
 pub type Permille = u32;
@@ -41,6 +43,9 @@ pub struct Options {
     /// Provider troubles (declined, lost, failed, slow), each strikes this often.
     pub provider_trouble: Permille,
     pub search: Search,
+    pub sharing: Sharing,
+    /// So long an order may be unknown before a human is called, milliseconds.
+    pub human_after_ms: u32,
 }
 
 /// How strong a fault is, from never to nearly always; the tamest first.
@@ -76,6 +81,8 @@ impl Options {
             absence_span_ms: *choices.pick(lane, &[30_000, 500]),
             // Last: what was recorded before there was a choice here asks everybody.
             search: Search::draw(choices),
+            sharing: Sharing::draw(choices),
+            human_after_ms: *choices.pick(lane, &[900_000, 2_000]),
         }
     }
 
@@ -163,6 +170,7 @@ impl fmt::Display for Options {
         write!(f, "; delays to {} ms; ", self.network_delay_max_ms)?;
         let fences = if self.provider_fences { "fences" } else { "does not fence" };
         write!(f, "the provider {fences}, trouble={}", self.provider_trouble)?;
-        write!(f, "; absent twice after {} ms; {}", self.absence_span_ms, self.search)
+        write!(f, "; absent twice after {} ms; {}", self.absence_span_ms, self.search)?;
+        write!(f, "; {}; a human after {} ms", self.sharing, self.human_after_ms)
     }
 }

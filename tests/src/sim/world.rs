@@ -81,11 +81,17 @@ impl World {
         let world = partner_sim::World::new(&config).expect("options name stores that can be made");
         let directory = world.directory();
         let version = directory.version();
-        let profiles = directory.partners.into_iter().map(broker::directory::profile).collect();
+        let (search, sharing) = (luck.options.search, luck.options.sharing);
+        let stores = directory.partners.into_iter().map(broker::directory::profile);
+        let profiles = stores.map(|store| sharing.of_store(store)).collect();
         let absence_span = DurationMs(u64::from(luck.options.absence_span_ms));
         let standard = Policy::standard(Partners::new(profiles, version));
         let setup = Setup {
-            policy: luck.options.search.applied_to(Policy { absence_span, ..standard }),
+            policy: sharing.applied_to(search.applied_to(Policy {
+                absence_span,
+                human_after: DurationMs(luck.options.human_after_ms.into()),
+                ..standard
+            })),
             catalog: catalog(&shelves.catalog),
             provider: config.payment.provider,
         };

@@ -82,6 +82,9 @@ pub(crate) fn ideal(index: usize) -> PartnerProfile {
         currencies: Vec::new(),
         destinations: Vec::new(),
         in_flight_max: 1000,
+        quotes_reusable: false,
+        reuse_above: 100,
+        offer_ttl: None,
     }
 }
 

@@ -1,8 +1,9 @@
 //! The end of a sweep: what its offers amount to, and the receipt that says why.
 
-use schemas::RequestId;
+use schemas::{PartnerId, RequestId};
 
 use super::Engine;
+use super::choosing::Choice;
 use super::hot::{Presence, Task};
 use super::output::{Fact, Output};
 use super::planner::Next;
@@ -35,14 +36,20 @@ impl Engine {
             }
             Next::End(why) => why,
         };
+        let Choice::Go { passed_over } = self.choose(request) else { return };
         self.learn_from(request);
-        let (event, receipt) = self.conclude(request, why);
+        let (event, receipt) = self.conclude(request, why, passed_over);
         self.drop_sweep(request);
         let task = Task::Sweep { event, receipt: Some(Box::new(receipt)) };
         self.enqueue(request, None, None, task);
     }
 
-    fn conclude(&mut self, request: RequestId, why: Ending) -> (Event, Receipt) {
+    fn conclude(
+        &mut self,
+        request: RequestId,
+        why: Ending,
+        passed_over: Vec<PartnerId>,
+    ) -> (Event, Receipt) {
         let hot = self.hot.get_mut(&request).expect("a concluding sweep is hot");
         let Presence::Present(record) = &hot.presence else {
             unreachable!("a sweep runs only for a present request")
@@ -50,7 +57,9 @@ impl Engine {
         let sweep = hot.sweep.as_mut().expect("a concluding sweep runs");
         let mut quotes = std::mem::take(&mut sweep.offers);
         let max = record.terms.max_total;
-        let buyable = |quote: &Quote| quote.valid_until > self.now && quote.is_affordable(max);
+        let open = |quote: &Quote| !passed_over.contains(&quote.partner);
+        let valid = |quote: &Quote| quote.valid_until > self.now && open(quote);
+        let buyable = |quote: &Quote| valid(quote) && quote.is_affordable(max);
         let let_down = |quote: &Quote| record.let_down_by() == Some(&quote.partner);
         // The winner first: what cannot be bought, however cheap, comes after what can.
         let choice = |quote: &Quote| (!buyable(quote), buyable(quote) && let_down(quote));
@@ -67,7 +76,7 @@ impl Engine {
             .cloned()
             .collect();
         // A price that lapsed meanwhile is none; without a complete one it is stock all the same.
-        let best = quotes.iter().find(|quote| quote.valid_until > self.now).cloned();
+        let best = quotes.iter().find(|quote| valid(quote)).cloned();
         let (finding, verdict) = match best {
             Some(_) if !affordable.is_empty() => (Finding::Affordable(affordable), Verdict::Buy),
             Some(best) => {
@@ -89,7 +98,7 @@ impl Engine {
             directory: policy.partners.version(),
             verdict,
             quotes,
-            search: Some(sweep.account(why, &policy.partners, self.now)),
+            search: Some(sweep.account(why, passed_over, &policy.partners, self.now)),
         };
         let fact = Fact::SweepClosed {
             request,

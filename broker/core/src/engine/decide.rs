@@ -40,6 +40,7 @@ impl Engine {
             let Some(work) = hot.queue.pop_front() else { break };
             self.work(request, work);
         }
+        self.align_slot(request);
         self.align_sweep(request);
         self.go_on(request);
         self.forget_if_idle(request);

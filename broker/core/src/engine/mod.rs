@@ -10,7 +10,10 @@
 //! queue; an answer (`Output::Done`) is given only from durable state. Sweeps are soft: they live
 //! here only and are simply run again after a crash.
 
+mod answering;
 mod asking;
+mod calls;
+mod choosing;
 mod commit;
 mod concluding;
 mod decide;
@@ -19,6 +22,7 @@ pub mod input;
 mod kept;
 mod late;
 mod learning;
+mod offers;
 pub mod output;
 pub mod planner;
 pub mod ranking;
@@ -37,6 +41,9 @@ use asking::Asking;
 use hot::{Hot, Presence, Task, Work};
 use input::{CommitToken, Input, Origin};
 use late::LateCalls;
+use offers::cache::OfferCache;
+use offers::flights::Flights;
+use offers::slots::Slots;
 use output::{Answer, Fact, Output};
 use ranking::snapshot::SnapshotNumber;
 use ranking::{Ranking, RankingStart};
@@ -73,6 +80,9 @@ pub struct Engine {
     wakes: BTreeSet<(Timestamp, RequestId)>,
     timers: DurableTimers,
     asking: Asking,
+    offers: OfferCache,
+    flights: Flights,
+    slots: Slots,
     late: LateCalls,
     ranking: Ranking,
     /// Operators' words that wait for the snapshot that keeps them, oldest first.
@@ -98,6 +108,9 @@ impl Engine {
             wakes: BTreeSet::new(),
             timers: DurableTimers::default(),
             asking: Asking::new(partners),
+            offers: OfferCache::new(partners),
+            flights: Flights::default(),
+            slots: Slots::default(),
             late: LateCalls::default(),
             ranking,
             steered: Vec::new(),
@@ -115,6 +128,7 @@ impl Engine {
         self.now = self.now.max(now);
         self.take(input);
         self.wake_due();
+        self.offer_freed_slots();
     }
 
     /// The clock has jumped ahead: only since `at` as much time has passed as it shows.

@@ -84,11 +84,23 @@ pub enum Fact {
         took_ms: u64,
         answered: usize,
         eligible: usize,
-        /// Partners that were asked.
+        /// Questions sent.
         called: usize,
         /// It was everybody's turn, shadows aside.
         all_had_their_turn: bool,
         why: Ending,
+    },
+    /// A question was not sent because the same one is on its way for another request.
+    QuestionShared {
+        partner: PartnerIndex,
+    },
+    /// A question was not sent because its answer is known.
+    AnswerRemembered {
+        partner: PartnerIndex,
+    },
+    /// A sweep has chosen and waits: others are buying what may be the last copies there.
+    WaitsForCopies {
+        partner: PartnerIndex,
     },
     /// A second copy of a question was sent because the answer is later than usual.
     Hedged {

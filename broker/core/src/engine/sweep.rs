@@ -1,15 +1,19 @@
 //! One sweep: the calls it made and the offers it has. What it does next is the planner's to say
 //! ([`super::planner`]).
 
+use std::sync::Arc;
+
 use schemas::directory::Transport;
 use schemas::{DurationMs, Money, PartnerId, Timestamp};
 
+use super::offers::Wanted;
+use super::offers::flights::FlightId;
 use super::planner::{Plan, PlannedCall};
 use super::ranking::snapshot::SnapshotNumber;
 use crate::partner::PartnerIndex;
 use crate::policy::Policy;
 use crate::quote::Quote;
-use crate::receipt::search::{Came, Opening, Skipped};
+use crate::receipt::search::{Came, Opening, Skipped, Source};
 use crate::request::{Submission, Terms};
 
 /// Soft state: lost in a crash, then simply run again.
@@ -19,6 +23,8 @@ pub(super) struct Sweep {
     /// Counter of the first call; call i has `first_call + i`.
     pub(super) first_call: u64,
     pub(super) started: Timestamp,
+    /// What is asked for.
+    pub(super) wanted: Arc<Wanted>,
     /// Everybody who may be asked, best first.
     pub(super) calls: Vec<Call>,
     pub(super) rounds: Vec<Opened>,
@@ -41,6 +47,10 @@ pub(super) struct Sweep {
     pub(super) outstanding: usize,
     /// Calls whose turn has not come, shadows aside.
     pub(super) unopened: usize,
+    /// When it had seen enough and only waited for others to leave it a copy …
+    pub(super) ready_since: Option<Timestamp>,
+    /// … and how long it does.
+    pub(super) slot_until: Option<Timestamp>,
     /// When this sweep wants to be looked at.
     pub(super) wake: Timestamp,
     /// When it will be: its entry in [`super::Engine::wakes`].
@@ -66,6 +76,10 @@ pub(super) struct Opened {
 pub(super) struct Call {
     pub(super) planned: PlannedCall,
     pub(super) state: CallState,
+    /// Where its answer comes from.
+    pub(super) source: Source,
+    /// The question whose answer it waits for, or did.
+    pub(super) flight: Option<FlightId>,
     /// The round it was opened in.
     pub(super) round: Option<u8>,
     /// When its first copy was sent; until then, when the sweep began.
@@ -106,6 +120,7 @@ impl Sweep {
         number: u32,
         first_call: u64,
         plan: Plan,
+        wanted: Arc<Wanted>,
         last_resort: Option<PartnerId>,
         ranking: SnapshotNumber,
         now: Timestamp,
@@ -116,6 +131,7 @@ impl Sweep {
             number,
             first_call,
             started: now,
+            wanted,
             offers: Vec::with_capacity(plan.first),
             unopened: calls.iter().filter(|call| !call.planned.shadow).count(),
             calls,
@@ -129,6 +145,8 @@ impl Sweep {
             best: None,
             last_resort,
             outstanding: 0,
+            ready_since: None,
+            slot_until: None,
             wake: plan.hard_stop,
             registered: None,
         }
@@ -175,11 +193,6 @@ impl Sweep {
         for at in [call.deadline(), call.hedge_at].into_iter().flatten() {
             self.wake = self.wake.min(at);
         }
-    }
-
-    /// The call has not ended yet.
-    pub(super) fn is_unsettled(&self, index: usize) -> bool {
-        matches!(self.calls[index].state, CallState::Waiting | CallState::Asked)
     }
 
     /// Ends a call; true if this is its first end.
@@ -287,9 +300,10 @@ impl Sweep {
         self.calls.iter().filter(|call| call.planned.counts && call.answered()).count()
     }
 
-    /// Partners that were asked.
+    /// Questions it sent; those of others that it waited for aside.
     pub(super) fn called(&self) -> usize {
-        self.calls.iter().filter(|call| call.copies > 0).count()
+        let sent = |call: &&Call| call.copies > 0 && call.source == Source::Asked;
+        self.calls.iter().filter(sent).count()
     }
 
     /// Calls whose time is up, and those that are slower than usual.
@@ -318,13 +332,15 @@ impl Sweep {
         let deadlines = self.calls.iter().filter_map(Call::deadline);
         let hedges = self.calls.iter().filter_map(Call::hedge_at);
         let next_round = self.next_round_at(policy);
-        self.wake = deadlines
+        let next = deadlines
             .chain(hedges)
             .chain(self.grace_until)
             .chain(next_round)
+            .chain([self.hard_stop])
+            .chain(self.slot_until)
             .filter(|at| *at > now)
-            .min()
-            .map_or(self.hard_stop, |at| at.min(self.hard_stop));
+            .min();
+        self.wake = next.unwrap_or(self.hard_stop);
     }
 }
 
@@ -333,6 +349,8 @@ impl Call {
         Self {
             planned,
             state: CallState::Unopened,
+            source: Source::Asked,
+            flight: None,
             round: None,
             first_asked_at: now,
             asked_at: now,

@@ -13,6 +13,9 @@ pub struct Search {
     pub ended: Ending,
     pub rounds: Vec<Round>,
     pub skipped: Vec<Skipped>,
+    /// Stores whose offer was not taken, though good: requests that came before were buying the
+    /// last copies they were known to have.
+    pub passed_over: Vec<PartnerId>,
 }
 
 /// Partners asked at the same time.
@@ -28,6 +31,7 @@ pub struct Round {
 pub struct Asked {
     pub partner: PartnerId,
     pub came: Came,
+    pub source: Source,
     /// From the question to its end.
     pub took: DurationMs,
 }
@@ -52,6 +56,17 @@ pub enum Came {
     NotSent,
     /// Asked to get to know the partner; nothing is bought there yet.
     Shadow,
+}
+
+/// Where an answer came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// A question of this request.
+    Asked,
+    /// The same question of another request, on its way at that time.
+    Shared,
+    /// What the store had said to the same question, so long before.
+    Remembered { age: DurationMs },
 }
 
 /// Why a round was opened.

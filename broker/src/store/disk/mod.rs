@@ -20,6 +20,7 @@ pub mod ranking;
 pub mod receipt;
 pub mod seal;
 pub mod search;
+pub mod sharing;
 pub mod submission;
 
 use std::fmt::Display;

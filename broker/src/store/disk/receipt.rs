@@ -1,6 +1,6 @@
 //! The decision receipt. The largest record, so its quotes say only what differs: the currency if
 //! it is not the limit's, the validity relative to the decision. The account of the search follows
-//! it; receipts written before there were any end without.
+//! it, and what that shared with others; receipts written before there were any end without.
 
 use broker_core::quote::Quote;
 use broker_core::receipt::Receipt;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::basic::{DiskCondition, DiskMoney, DiskStrategy, DiskVerdict, at, ms};
 use super::quote::DiskCost;
 use super::search::DiskSearch;
+use super::sharing::DiskSharing;
 use super::{DiskError, decode, decode_first, encode};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,18 +105,33 @@ pub fn write(receipt: &Receipt) -> Vec<u8> {
     let mut bytes = encode(&DiskReceipt::from(receipt));
     if let Some(search) = &receipt.search {
         bytes.extend(encode(&DiskSearch::new(search, &receipt.quotes)));
+        if let Some(sharing) = DiskSharing::new(search) {
+            bytes.extend(encode(&sharing));
+        }
     }
     bytes
 }
 
-/// Its two parts.
+/// What a stored receipt consists of.
+#[derive(Debug)]
+pub struct ReceiptParts<'a> {
+    pub receipt: DiskReceipt<'a>,
+    pub search: Option<DiskSearch<'a>>,
+    pub sharing: Option<DiskSharing<'a>>,
+}
+
+/// Its parts.
 ///
 /// # Errors
 /// Bytes that are no receipt, or bytes left over.
-pub fn split(bytes: &[u8]) -> Result<(DiskReceipt<'_>, Option<DiskSearch<'_>>), DiskError> {
+pub fn split(bytes: &[u8]) -> Result<ReceiptParts<'_>, DiskError> {
     let (receipt, rest) = decode_first("receipt", bytes)?;
-    let search = (!rest.is_empty()).then(|| decode("search", rest)).transpose()?;
-    Ok((receipt, search))
+    if rest.is_empty() {
+        return Ok(ReceiptParts { receipt, search: None, sharing: None });
+    }
+    let (search, rest) = decode_first("search", rest)?;
+    let sharing = (!rest.is_empty()).then(|| decode("sharing", rest)).transpose()?;
+    Ok(ReceiptParts { receipt, search: Some(search), sharing })
 }
 
 /// The receipt of these bytes.
@@ -123,9 +139,13 @@ pub fn split(bytes: &[u8]) -> Result<(DiskReceipt<'_>, Option<DiskSearch<'_>>), 
 /// # Errors
 /// Bytes that are no receipt.
 pub fn read(bytes: &[u8]) -> Result<Receipt, DiskError> {
-    let (receipt, search) = split(bytes)?;
-    let mut receipt = Receipt::try_from(receipt)?;
-    receipt.search = search.map(|search| search.into_domain(&receipt.quotes)).transpose()?;
+    let parts = split(bytes)?;
+    let mut receipt = Receipt::try_from(parts.receipt)?;
+    let search = parts.search.map(|search| search.into_domain(&receipt.quotes)).transpose()?;
+    receipt.search = search;
+    if let (Some(sharing), Some(search)) = (parts.sharing, &mut receipt.search) {
+        sharing.restore(search)?;
+    }
     Ok(receipt)
 }
 

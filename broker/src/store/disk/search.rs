@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use broker_core::quote::Quote;
 use broker_core::receipt::search::{
-    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped,
+    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped, Source,
 };
 use schemas::{DurationMs, PartnerId};
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,7 @@ impl<'a> DiskSearch<'a> {
                 .into_iter()
                 .map(DiskSkipped::into_domain)
                 .collect::<Result<_, _>>()?,
+            passed_over: Vec::new(),
         })
     }
 }
@@ -128,6 +129,7 @@ impl DiskRound<'_> {
             Ok(Asked {
                 partner: asked.who.into_domain(quotes)?,
                 came: asked.came.into(),
+                source: Source::Asked,
                 took: DurationMs(asked.took_ms),
             })
         });

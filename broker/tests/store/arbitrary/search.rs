@@ -1,7 +1,7 @@
 //! The account of a search.
 
 use broker_core::receipt::search::{
-    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped,
+    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped, Source,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -23,11 +23,18 @@ pub(super) fn search() -> impl Strategy<Value = Search> + Clone {
         Came::NotSent,
         Came::Shadow,
     ]);
-    let asked = (partner(), came, any::<u32>()).prop_map(|(partner, came, took)| Asked {
-        partner,
-        came,
-        took: DurationMs(took.into()),
-    });
+    let source = prop_oneof![
+        Just(Source::Asked),
+        Just(Source::Shared),
+        any::<u32>().prop_map(|age| Source::Remembered { age: DurationMs(age.into()) }),
+    ];
+    let asked =
+        (partner(), came, source, any::<u32>()).prop_map(|(partner, came, source, took)| Asked {
+            partner,
+            came,
+            source,
+            took: DurationMs(took.into()),
+        });
     let round = (any::<u32>(), select(Opening::ALL.to_vec()), vec(asked, 0..4))
         .prop_map(|(after, why, asked)| Round { after: DurationMs(after.into()), why, asked });
     let why = select(vec![
@@ -38,7 +45,9 @@ pub(super) fn search() -> impl Strategy<Value = Search> + Clone {
     ]);
     let skipped = (why, any::<u16>(), vec(partner(), 0..3))
         .prop_map(|(why, count, named)| Skipped { why, count, named });
-    let lists = (vec(round, 0..4), vec(skipped, 0..3));
-    (any::<u64>(), select(Ending::ALL.to_vec()), lists)
-        .prop_map(|(ranking, ended, (rounds, skipped))| Search { ranking, ended, rounds, skipped })
+    let lists = (vec(round, 0..4), vec(skipped, 0..3), vec(partner(), 0..2));
+    (any::<u64>(), select(Ending::ALL.to_vec()), lists).prop_map(|(ranking, ended, lists)| {
+        let (rounds, skipped, passed_over) = lists;
+        Search { ranking, ended, rounds, skipped, passed_over }
+    })
 }

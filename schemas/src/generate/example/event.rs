@@ -3,9 +3,9 @@
 use super::purchase::{ACCEPT_TOKEN, ordered, quote, quoted};
 use super::{at, customer, message_id, partner_id, request_id, usd};
 use crate::event::{
-    AskedPartner, CallOutcome, DeadLetter, Notification, NotificationOutcome, PurchaseEvent,
-    PurchaseEventKind, Receipt, RoundReason, Search, SearchEnding, SearchRound, SkipReason,
-    SkippedPartners, UnaffordableQuote, UnaffordableReason, Verdict,
+    AnswerSource, AskedPartner, CallOutcome, DeadLetter, Notification, NotificationOutcome,
+    PurchaseEvent, PurchaseEventKind, Receipt, RoundReason, Search, SearchEnding, SearchRound,
+    SkipReason, SkippedPartners, UnaffordableQuote, UnaffordableReason, Verdict,
 };
 use crate::purchase::{PurchaseStatus, PurchaseView, Strategy};
 use crate::stream::name;
@@ -66,7 +66,14 @@ fn search() -> Search {
     let asked = |id, outcome, took_ms| AskedPartner {
         partner_id: partner_id(id),
         outcome,
+        source: AnswerSource::Asked,
+        age_ms: None,
         took_ms: DurationMs(took_ms),
+    };
+    let remembered = AskedPartner {
+        source: AnswerSource::Remembered,
+        age_ms: Some(DurationMs(12_000)),
+        ..asked("empty-books", CallOutcome::NoStock, 0)
     };
     let first = SearchRound {
         after_ms: DurationMs(0),
@@ -76,7 +83,7 @@ fn search() -> Search {
             asked("corner-books", CallOutcome::Ok, 180),
             asked("river-books", CallOutcome::Ok, 210),
             asked("quiet-books", CallOutcome::Ok, 90),
-            asked("empty-books", CallOutcome::NoStock, 60),
+            remembered,
         ],
     };
     let far = SkippedPartners {
@@ -94,6 +101,7 @@ fn search() -> Search {
         ended: SearchEnding::NotWorthAsking,
         rounds: vec![first],
         skipped: vec![far, last],
+        passed_over: Vec::new(),
     }
 }
 

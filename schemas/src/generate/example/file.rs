@@ -33,6 +33,9 @@ pub fn directory() -> Directory {
             destinations: vec![Country::parse("US").expect(super::VALID)],
             payment_mode: PaymentMode::BrokerOfRecord,
             in_flight_max: 500,
+            quotes_reusable: true,
+            reuse_above: 100,
+            offer_ttl_ms: Some(DurationMs::from_secs(60)),
         }],
     }
 }

@@ -172,7 +172,10 @@ fn disagrees(
     finding: &Finding,
 ) -> Option<String> {
     let at = receipt.decided_at;
-    let buyable = |quote: &&Quote| quote.valid_until > at && quote.is_affordable(receipt.max_total);
+    // Others were buying the last copies there; who they were is not this request's business.
+    let passed_over = receipt.search.as_ref().map_or(&[][..], |search| &search.passed_over);
+    let valid = |quote: &Quote| quote.valid_until > at && !passed_over.contains(&quote.partner);
+    let buyable = |quote: &&Quote| valid(quote) && quote.is_affordable(receipt.max_total);
     let total = |quote: &Quote| quote.worst_total().map_or(u64::MAX, |total| total.minor());
     // Whoever has just let the customer down comes last, however cheap.
     let let_down = |quote: &Quote| before.let_down_by() == Some(&quote.partner);
@@ -185,7 +188,7 @@ fn disagrees(
                 .then(|| format!("{first:?} was chosen, the best costs {best:?}"))
         }
         (Finding::TooDear { best: told, .. }, Verdict::TooDear, None) => {
-            let cheapest = receipt.quotes.iter().filter(|q| q.valid_until > at).map(total).min();
+            let cheapest = receipt.quotes.iter().filter(|q| valid(q)).map(total).min();
             (Some(total(told)) != cheapest)
                 .then(|| format!("{told:?} was told, the best costs {cheapest:?}"))
         }
@@ -195,7 +198,7 @@ fn disagrees(
                 .then(|| "too few answers for \"nobody has it\"".to_owned())
         }
         (Finding::NoAnswer, Verdict::NoAnswer, None) => {
-            let any = receipt.quotes.iter().any(|quote| quote.valid_until > at);
+            let any = receipt.quotes.iter().any(valid);
             any.then(|| "there were answers".to_owned())
         }
         (finding, verdict, best) => {

@@ -1,6 +1,6 @@
 //! The account of a sweep in its receipt: who was asked and who was not, and why.
 
-use schemas::Timestamp;
+use schemas::{PartnerId, Timestamp};
 
 use crate::engine::sweep::{Call, CallState, Sweep};
 use crate::partner::Partners;
@@ -11,6 +11,7 @@ impl Sweep {
     pub(in crate::engine) fn account(
         &self,
         ended: Ending,
+        passed_over: Vec<PartnerId>,
         partners: &Partners,
         now: Timestamp,
     ) -> Search {
@@ -29,7 +30,8 @@ impl Sweep {
             match call.round.and_then(|round| rounds.get_mut(usize::from(round))) {
                 Some(round) => {
                     let (came, took) = (call.came(), call.lasted(now));
-                    round.asked.push(Asked { partner: partner.clone(), came, took });
+                    let (partner, source) = (partner.clone(), call.source);
+                    round.asked.push(Asked { partner, came, source, took });
                 }
                 None => {
                     let shadow = call.planned.shadow;
@@ -38,7 +40,7 @@ impl Sweep {
                 }
             }
         }
-        Search { ranking: self.ranking.0, ended, rounds, skipped }
+        Search { ranking: self.ranking.0, ended, rounds, skipped, passed_over }
     }
 }
 

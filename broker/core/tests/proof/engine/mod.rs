@@ -2,6 +2,7 @@
 
 mod answers;
 mod calls;
+mod copies;
 mod durability;
 mod hedging;
 mod keeping;
@@ -11,7 +12,9 @@ mod market;
 mod memory;
 mod planning;
 mod receipts;
+mod remembering;
 mod rig;
+mod sharing;
 mod soak;
 mod strategy;
 mod update;

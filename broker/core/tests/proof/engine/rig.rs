@@ -318,6 +318,30 @@ impl Rig {
         true
     }
 
+    /// Everybody goes along until the store says its final no to this request's order.
+    pub(crate) fn place_refused(&mut self, request: RequestId, name: &str) {
+        loop {
+            let row = self.disk.outbox.get(self.played).cloned().expect("an order comes");
+            match &row.effect {
+                Effect::Partner { attempt, command: PartnerCommand::Place { .. }, .. }
+                    if row.request == request =>
+                {
+                    self.played += 1;
+                    let answer = PartnerAnswer {
+                        partner: partner(name),
+                        attempt: *attempt,
+                        operation: Some(PartnerOperation::Place),
+                        in_reply_to: Some(row.version),
+                        outcome: crate::support::refused(true),
+                    };
+                    let origin = self.origin();
+                    return self.send(Input::Partner { origin, source: None, request, answer });
+                }
+                _ => assert!(self.play_next()),
+            }
+        }
+    }
+
     fn play(&mut self, row: &OutboxRow) {
         let origin = self.origin();
         let (request, source) = (row.request, None);

@@ -63,12 +63,20 @@ pub(crate) fn ideal(name: &str) -> PartnerProfile {
         currencies: Vec::new(),
         destinations: Vec::new(),
         in_flight_max: 1000,
+        quotes_reusable: false,
+        reuse_above: 100,
+        offer_ttl: None,
     }
 }
 
 /// Orders at once, without a hold on stock before.
 pub(crate) fn plain(name: &str) -> PartnerProfile {
     PartnerProfile { reservation: false, ..ideal(name) }
+}
+
+/// Its quotes are good for several orders.
+pub(crate) fn sharing(name: &str) -> PartnerProfile {
+    PartnerProfile { quotes_reusable: true, ..plain(name) }
 }
 
 /// Its look-up trails behind, and nothing can be fenced or canceled.

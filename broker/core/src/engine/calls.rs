@@ -1,0 +1,224 @@
+//! Calls: each gets its answer from memory, from a question that is on its way already, or from one
+//! of its own, for which it may have to wait for a place at the store.
+
+use std::sync::Arc;
+
+use schemas::RequestId;
+use schemas::directory::Transport;
+use schemas::id::CallId;
+use schemas::purchase::Strategy;
+
+use super::Engine;
+use super::hot::Presence;
+use super::late::LateCall;
+use super::offers::Wanted;
+use super::offers::cache::Said;
+use super::offers::flights::{Flight, FlightId};
+use super::output::{CallOutcome, Fact, Question};
+use super::planner::PlannedCall;
+use super::sweep::{Call, CallState};
+use crate::partner::PartnerIndex;
+use crate::receipt::search::{Came, Source};
+
+impl Engine {
+    /// It is the turn of this call.
+    pub(super) fn ask_or_wait(&mut self, request: RequestId, index: usize) {
+        let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) else { return };
+        let call = sweep.first_call + index as u64;
+        let PlannedCall { partner, transport, response, .. } = sweep.calls[index].planned;
+        let profile = self.config.policy.partners.at(partner);
+        // A call-back store's answer may come to buy the book later: it is about one request.
+        let shared = (transport == Transport::Live && profile.quotes_reusable)
+            .then(|| Arc::clone(&sweep.wanted));
+        let cap = profile.in_flight_max;
+        if let Some(wanted) = &shared
+            && (self.remember(request, index, wanted) || self.join(request, index, wanted))
+        {
+            return;
+        }
+        let id = self.flights.open(call, partner, shared, response);
+        self.with_call(request, index, |call| call.flight = Some(id));
+        if self.asking.admit(partner, id.0, cap) {
+            self.send_question(id);
+        }
+    }
+
+    /// The store has just said what this call would ask, and what it said still holds.
+    fn remember(&mut self, request: RequestId, index: usize, wanted: &Wanted) -> bool {
+        let Some(hot) = self.hot.get_mut(&request) else { return false };
+        let (Some(sweep), Presence::Present(record)) = (&mut hot.sweep, &hot.presence) else {
+            return false;
+        };
+        let partner = sweep.calls[index].partner();
+        let Some((said, age)) = self.offers.fresh(partner, wanted, self.now) else { return false };
+        let policy = &self.config.policy;
+        let (came, quote) = match said {
+            Said::NoStock => (Came::NoStock, None),
+            Said::Offer(quote) => {
+                let copies = self.offers.in_stock(partner, wanted.isbn, quote.condition);
+                let plenty = copies.unwrap_or_default() > policy.partners.at(partner).reuse_above;
+                let holds = quote.valid_until > self.now.saturating_add(policy.placement_budget);
+                // `cheapest` promises the lowest price there is, not the lowest there was.
+                let exact = record.terms.strategy == Strategy::Cheapest;
+                if !plenty || !holds || exact || !quote.is_affordable(record.terms.max_total) {
+                    return false;
+                }
+                (Came::Offer, Some(quote.clone()))
+            }
+        };
+        sweep.calls[index].source = Source::Remembered { age };
+        if let Some(quote) = quote {
+            sweep.offer(index, quote, &record.terms, &record.submission, self.now, policy);
+        }
+        sweep.settle(index, came, self.now);
+        self.observe(Fact::AnswerRemembered { partner });
+        true
+    }
+
+    /// Another request has just asked the same.
+    fn join(&mut self, request: RequestId, index: usize, wanted: &Arc<Wanted>) -> bool {
+        let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
+            return false;
+        };
+        let partner = sweep.calls[index].partner();
+        let call = sweep.first_call + index as u64;
+        let Some((id, flight)) = self.flights.join(call, partner, wanted, self.now) else {
+            return false;
+        };
+        sweep.calls[index].source = Source::Shared;
+        sweep.calls[index].flight = Some(id);
+        if flight.sent_at.is_some() {
+            sweep.asked(index, None, self.now);
+        }
+        self.observe(Fact::QuestionShared { partner });
+        true
+    }
+
+    /// Sends the question; whoever waits for its answer is asking now.
+    fn send_question(&mut self, id: FlightId) {
+        let Some(flight) = self.flights.get_mut(id) else { return };
+        flight.sent_at = Some(self.now);
+        let (partner, waiters) = (flight.partner, flight.waiters.clone());
+        let policy = &self.config.policy;
+        self.asking.earn_hedge(partner, policy.hedge_budget_permille);
+        // A second copy may be sent once most of this partner's answers would have come.
+        let late = self.ranking.is_late_after(partner, u32::from(policy.latency_samples));
+        let mut hedge_after = late.map(|late| late.max(policy.hedge_floor));
+        let mut sent = false;
+        for waiter in waiters {
+            let Some((request, index)) = self.find_call(waiter) else { continue };
+            self.timed_from_now(request, index, hedge_after.take());
+            if !sent {
+                self.send_copy(request, index);
+                sent = true;
+            }
+        }
+    }
+
+    /// Another copy; this call's time counts anew.
+    pub(super) fn ask_again(&mut self, request: RequestId, index: usize) {
+        self.timed_from_now(request, index, None);
+        self.send_copy(request, index);
+    }
+
+    fn timed_from_now(
+        &mut self,
+        request: RequestId,
+        index: usize,
+        hedge_after: Option<schemas::DurationMs>,
+    ) {
+        let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
+            return;
+        };
+        sweep.asked(index, hedge_after, self.now);
+        // A question that had to wait for a place is timed from now on.
+        if sweep.registered != Some(sweep.wake) {
+            self.register_wake(request);
+        }
+    }
+
+    pub(super) fn send_copy(&mut self, request: RequestId, index: usize) {
+        let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) else { return };
+        let Some(id) = sweep.calls[index].flight else { return };
+        let wanted = &sweep.wanted;
+        let question = Question {
+            call: CallId { epoch: self.config.boot_epoch, counter: id.0 },
+            isbn: wanted.isbn,
+            quantity: wanted.quantity,
+            condition: wanted.condition,
+            currency: wanted.currency,
+            destination: wanted.zone.clone(),
+            not_after: sweep.hard_stop,
+        };
+        self.asking.push(sweep.calls[index].partner(), question);
+    }
+
+    /// Frees the place of a finished question and lets the next waiting one go.
+    pub(super) fn free_place(&mut self, partner: PartnerIndex) {
+        let mut next = self.asking.release(partner);
+        while let Some(id) = next.map(FlightId) {
+            if self.flights.get(id).is_some_and(|flight| flight.sent_at.is_none()) {
+                self.asking.take_place(partner);
+                return self.send_question(id);
+            }
+            next = self.asking.next_waiting(partner);
+        }
+    }
+
+    /// The running sweep and call behind a call counter.
+    pub(super) fn find_call(&self, counter: u64) -> Option<(RequestId, usize)> {
+        let (_, request) = self.sweeps.range(..=counter).next_back()?;
+        let sweep = self.hot.get(request)?.sweep.as_ref()?;
+        Some((*request, sweep.index_of(counter)?))
+    }
+
+    fn with_call(&mut self, request: RequestId, index: usize, change: impl FnOnce(&mut Call)) {
+        if let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) {
+            change(&mut sweep.calls[index]);
+        }
+    }
+
+    /// No answer came in time: this call is not waited for any more. Others may wait longer.
+    pub(super) fn give_up_call(&mut self, request: RequestId, index: usize) {
+        let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) else {
+            return;
+        };
+        let (counter, call) = (sweep.first_call + index as u64, &sweep.calls[index]);
+        let (partner, Some(id)) = (call.partner(), call.flight) else { return };
+        if call.state != CallState::Asked {
+            return;
+        }
+        let took = call.took(self.now);
+        sweep.settle(index, Came::TimedOut, self.now);
+        // One question is judged once, however many wait for its answer.
+        let first = self.flights.get_mut(id).is_some_and(Flight::give_up);
+        if first {
+            self.ended(partner, CallOutcome::TimedOut, took);
+        }
+        if self.flights.leave(id, counter).is_some() {
+            self.free_place(partner);
+        }
+    }
+
+    /// A dropped sweep waits for nothing any more. A question that has not left is taken back. A
+    /// live one is no longer counted as in flight; a queued one may still bring an offer, except
+    /// that of a shadow, from which nothing is bought.
+    pub(super) fn stop_waiting(&mut self, request: RequestId, counter: u64, call: &Call) {
+        let Some(id) = call.flight else { return };
+        let Some(flight) = self.flights.leave(id, counter) else { return };
+        let Some(sent_at) = flight.sent_at else { return };
+        let PlannedCall { partner, transport, shadow, response, .. } = call.planned;
+        let asked = CallId { epoch: self.config.boot_epoch, counter: id.0 };
+        // Nobody is silent to a question that never left.
+        let left = transport == Transport::Queued || !self.asking.take_back(partner, asked);
+        if left && !flight.given_up {
+            let due = call.due().max(sent_at.saturating_add(response));
+            self.ranking.canceled(id.0, partner, sent_at, due);
+        }
+        self.free_place(partner);
+        let isbn = self.hot.get(&request).and_then(|hot| Some(hot.request()?.submission.isbn));
+        if let (Transport::Queued, Some(isbn), false) = (transport, isbn, shadow) {
+            self.late.remember(id.0, LateCall { request, partner, isbn });
+        }
+    }
+}

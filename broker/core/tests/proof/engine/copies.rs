@@ -1,0 +1,143 @@
+//! Copies in stock, and who buys them: never more purchases at once than copies are known, first
+//! come first served for the last one, and none is waited for in vain.
+
+use broker_core::partner::PartnerProfile;
+use broker_core::quote::Quote;
+use broker_core::request::Submission;
+use schemas::purchase::Strategy;
+
+use super::rig::Rig;
+use crate::support::*;
+
+fn wanted(number: u64) -> Submission {
+    let mut wanted = submission();
+    wanted.id = request_id(number);
+    wanted
+}
+
+fn stock(name: &str, total: u64, in_stock: u32) -> Quote {
+    Quote { in_stock, ..quote(name, total) }
+}
+
+/// So many requests have heard at once that a store has so many copies.
+fn heard(profile: PartnerProfile, requests: u64, in_stock: u32) -> Rig {
+    let mut rig = Rig::new(vec![profile]);
+    for number in 1..=requests {
+        rig.create(wanted(number));
+    }
+    rig.offers_quote("y", stock("y", 2000, in_stock));
+    rig
+}
+
+fn buying(rig: &Rig, requests: u64) -> Vec<u64> {
+    (1..=requests).filter(|n| rig.status(request_id(*n)) == "ordering").collect()
+}
+
+#[test]
+fn the_last_copy_goes_to_whoever_came_first_and_nobody_else_tries() {
+    let mut rig = heard(sharing("y"), 3, 1);
+    assert_eq!(buying(&rig, 3), [1]);
+    rig.play_along();
+    assert_eq!(rig.status(request_id(1)), "ordered");
+    assert_eq!(buying(&rig, 3), Vec::<u64>::new());
+    let places = rig.left().iter().filter(|effect| effect.contains("place")).count();
+    assert_eq!(places, 1, "nobody is refused what is known to be gone");
+    // They look once more, and are told.
+    rig.wait(500);
+    rig.has_none("y");
+    for number in 2..=3 {
+        assert_eq!(rig.status(request_id(number)), "out_of_stock");
+    }
+}
+
+#[test]
+fn if_the_first_does_not_take_it_the_next_in_line_does() {
+    let mut rig = heard(sharing("y"), 3, 1);
+    rig.wait(100);
+    rig.place_refused(request_id(1), "y");
+    assert_eq!(buying(&rig, 3), [1, 2], "the first one's money is being given back");
+    rig.play_along();
+    assert_eq!(rig.status(request_id(2)), "ordered");
+}
+
+#[test]
+fn a_few_copies_are_sold_one_after_another() {
+    let mut rig = heard(sharing("y"), 4, 3);
+    assert_eq!(buying(&rig, 4), [1]);
+    rig.play_along();
+    let sold = (1..=4).filter(|n| rig.status(request_id(*n)) == "ordered").count();
+    assert_eq!(sold, 3);
+    assert_eq!(rig.status(request_id(4)), "searching");
+}
+
+#[test]
+fn many_copies_are_sold_side_by_side_but_not_more_than_there_are() {
+    assert_eq!(buying(&heard(sharing("y"), 20, 11), 20).len(), 11);
+    assert_eq!(buying(&heard(sharing("y"), 20, 400), 20).len(), 16);
+}
+
+#[test]
+fn a_store_whose_figures_may_be_wrong_sells_one_at_a_time() {
+    let eventual = PartnerProfile { quotes_reusable: true, ..trailing("y") };
+    assert_eq!(buying(&heard(eventual, 5, 400), 5), [1]);
+    let mut rig = Rig::new(vec![sharing("y")]);
+    for number in 1..=3 {
+        rig.create(wanted(number));
+    }
+    let lapsing = Quote { valid_until: at(4_000), ..stock("y", 2000, 400) };
+    rig.offers_quote("y", lapsing);
+    assert_eq!(buying(&rig, 3), [1]);
+}
+
+#[test]
+fn for_the_best_offer_others_are_waited_for_a_moment_and_then_the_next_best_is_bought() {
+    let mut rig = Rig::new(vec![sharing("y"), sharing("z")]);
+    rig.create(wanted(1));
+    rig.create(wanted(2));
+    rig.offers_quote("y", stock("y", 2000, 1));
+    rig.offers_quote("z", stock("z", 2100, 1));
+    assert_eq!(buying(&rig, 2), [1]);
+    rig.wait(499);
+    assert_eq!(buying(&rig, 2), [1]);
+    rig.wait(1);
+    assert_eq!(buying(&rig, 2), [1, 2]);
+    let bought = rig.request(request_id(2)).checkout.as_ref().unwrap();
+    assert_eq!(bought.quote.partner, partner("z"));
+    let receipt = rig.disk.receipts.last().unwrap();
+    assert_eq!(receipt.quotes[0].partner, partner("z"), "the winner comes first");
+    assert_eq!(receipt.search.as_ref().unwrap().passed_over, [partner("y")]);
+}
+
+#[test]
+fn fast_waits_for_others_only_while_there_is_nothing_else() {
+    for (strategy, waits) in [(Strategy::Fast, false), (Strategy::Balanced, true)] {
+        let mut rig = Rig::new(vec![plain("y"), plain("z")]);
+        rig.create(wanted(1));
+        rig.offers_quote("y", stock("y", 2000, 1));
+        rig.has_none("z");
+        assert_eq!(buying(&rig, 1), [1]);
+        let mut next = wanted(2);
+        next.terms.strategy = strategy;
+        rig.create(next);
+        rig.offers_quote("y", stock("y", 2000, 1));
+        assert_eq!(buying(&rig, 2), [1]);
+        rig.offers("z", 2900);
+        assert_eq!(buying(&rig, 2), if waits { vec![1] } else { vec![1, 2] });
+    }
+}
+
+#[test]
+fn whoever_gives_up_while_it_waits_leaves_its_place_to_the_next() {
+    let mut rig = heard(sharing("y"), 3, 1);
+    rig.command(request_id(2), cancel());
+    rig.place_refused(request_id(1), "y");
+    assert_eq!(buying(&rig, 3), [1, 3], "the first one's money is being given back");
+}
+
+#[test]
+fn a_purchase_under_way_counts_after_a_crash_too() {
+    let mut rig = heard(sharing("y"), 2, 1);
+    rig.crash(2);
+    rig.offers_quote("y", stock("y", 2000, 1));
+    assert_eq!(buying(&rig, 2), [1]);
+}
