@@ -13,8 +13,14 @@ const TWICE: u64 = 50;
 const JOBS: usize = 2;
 /// What takes more seeds than these; a hunt of [`tests::sim::cli::RUNS_FOR_COVERAGE`] runs demands
 /// it all the same.
-const RARE: [&str; 4] =
-    ["row T20", "incident late_order", "event late_offer", "reason reservation_expired"];
+const RARE: [&str; 6] = [
+    "row T20",
+    "incident late_order",
+    "event late_offer",
+    "event ruled_found",
+    "event ruled_not_found",
+    "reason reservation_expired",
+];
 
 const SIMULATOR: Simulator = Simulator;
 

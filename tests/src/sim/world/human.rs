@@ -10,8 +10,8 @@ use schemas::{DurationMs, RequestId};
 use super::World;
 use crate::sim::scene::Item;
 
-/// From the call to the word: before the run would be taken for finished.
-pub const LOOKS_FOR_MS: DurationMs = DurationMs(40_000);
+/// From the call to the word: after the last moment at which the store may still accept the order.
+pub const LOOKS_FOR_MS: DurationMs = DurationMs(8_000);
 /// While no broker serves.
 const TRIES_AGAIN_MS: DurationMs = DurationMs(5_000);
 
