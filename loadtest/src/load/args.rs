@@ -73,7 +73,8 @@ pub struct BudgetArgs {
     /// Partner calls, as a share of asking everyone.
     #[arg(long, value_name = "SHARE")]
     pub budget_calls_share: Option<f64>,
-    /// Price paid above the true minimum, on average, per cent.
+    /// Price paid above the true minimum, on average, per cent; `fast` orders, which take the first
+    /// affordable offer, are not counted.
     #[arg(long, value_name = "PERCENT")]
     pub budget_price_percent: Option<f64>,
     /// Orders per second, at least.

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use schemas::purchase::Strategy;
 use serde::{Deserialize, Serialize};
 
 use super::args::BudgetArgs;
-use super::report::Report;
+use super::mix::label;
+use super::report::{Price, Report};
 
 /// One figure and its bound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,10 +40,7 @@ pub(super) fn judge(stated: &BudgetArgs, report: &Report) -> Vec<Budget> {
         return Vec::new();
     }
     let both_cores: f64 = report.processes.iter().take(2).map(|process| process.cores).sum();
-    let paid = report.prices.iter().map(|price| (price.orders, price.above_percent.mean));
-    let orders: usize = report.prices.iter().map(|price| price.orders).sum();
-    let above =
-        paid.map(|(orders, mean)| orders as f64 * mean).sum::<f64>() / (orders as f64).max(1.0);
+    let above = above(report);
     let raw = report.baseline.as_ref().map(|raw| raw.share);
     let sold = report.flash.map(|flash| {
         let copies = f64::from(flash.copies).min(report.requests.sent as f64);
@@ -67,7 +66,7 @@ pub(super) fn judge(stated: &BudgetArgs, report: &Report) -> Vec<Budget> {
     hold("broker and nats-server, cores", AtMost, stated.budget_cores, Some(both_cores));
     let calls = Some(report.calls.of_everyone);
     hold("calls, share of asking everyone", AtMost, stated.budget_calls_share, calls);
-    hold("price above the minimum, %", AtMost, stated.budget_price_percent, Some(above));
+    hold("price above the minimum, %", AtMost, stated.budget_price_percent, above);
     let per_second = Some(report.requests.orders_per_second);
     hold("orders per second", AtLeast, stated.budget_orders_per_second, per_second);
     hold("calls, share of the raw transport", AtLeast, stated.budget_raw_share, raw);
@@ -79,6 +78,15 @@ pub(super) fn judge(stated: &BudgetArgs, report: &Report) -> Vec<Budget> {
     let oversold = report.flash.map(|flash| flash.oversold as f64);
     hold("copies oversold", AtMost, Some(0.0), oversold);
     budgets
+}
+
+/// What is paid on average above the minimum by those who compare: `fast` does not.
+fn above(report: &Report) -> Option<f64> {
+    let compare = |price: &&Price| price.strategy != label(Strategy::Fast) && price.orders > 0;
+    let prices: Vec<&Price> = report.prices.iter().filter(compare).collect();
+    let orders: usize = prices.iter().map(|price| price.orders).sum();
+    let sum: f64 = prices.iter().map(|price| price.orders as f64 * price.above_percent.mean).sum();
+    (orders > 0).then(|| sum / orders as f64)
 }
 
 #[cfg(test)]

@@ -39,9 +39,27 @@ const IN_FLIGHT: usize = 64;
 /// So many questions and answers between two looks at the clock.
 const SUBSCRIPTION_MESSAGES_MAX: usize = 1 << 20;
 
-/// Measures the transport and compares.
+/// Measures the transport and compares: with the run's batches, and with a message per question.
 pub(super) async fn measure(plan: &Plan, report: &Report, dir: &Path) -> anyhow::Result<Raw> {
     let per_message = (report.calls.per_message.round() as usize).clamp(1, QUOTE_ITEMS_MAX);
+    let (calls_per_second, server_call_us) = carried(plan, per_message, dir).await?;
+    let (single_per_second, single_call_us) = match per_message {
+        1 => (calls_per_second, server_call_us),
+        _ => carried(plan, 1, dir).await?,
+    };
+    Ok(Raw {
+        calls_per_second,
+        per_message,
+        share: report.calls.per_second / calls_per_second,
+        server_call_us,
+        single_per_second,
+        single_share: report.calls.per_second / single_per_second,
+        single_call_us,
+    })
+}
+
+/// Calls per second, and the server's CPU for each, microseconds.
+async fn carried(plan: &Plan, per_message: usize, dir: &Path) -> anyhow::Result<(f64, f64)> {
     let options = NatsServerOptions::default();
     let server = tokio::task::spawn_blocking(move || NatsServer::start(options)).await??;
     let home = tempfile::tempdir_in(dir)?;
@@ -55,13 +73,8 @@ pub(super) async fn measure(plan: &Plan, report: &Report, dir: &Path) -> anyhow:
     let pid = server.pid().context("nats-server is not running")?;
     let (calls, took, cpu) = asker.run(in_flight.div_ceil(per_message), pid).await?;
     partners.kill_9()?;
-    let calls_per_second = calls as f64 / took.as_secs_f64();
-    Ok(Raw {
-        calls_per_second,
-        per_message,
-        share: report.calls.per_second / calls_per_second,
-        server_call_us: cpu.as_secs_f64() * 1e6 / calls as f64,
-    })
+    let calls = calls as f64;
+    Ok((calls / took.as_secs_f64(), cpu.as_secs_f64() * 1e6 / calls))
 }
 
 fn start_partners(

@@ -165,6 +165,10 @@ pub struct Raw {
     pub share: f64,
     /// CPU of nats-server per call here, microseconds.
     pub server_call_us: f64,
+    /// The same with one question to a message.
+    pub single_per_second: f64,
+    pub single_share: f64,
+    pub single_call_us: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -107,9 +107,13 @@ fn costs(report: &Report) -> Table {
         rows.push(("copies sold", sold));
     }
     if let Some(raw) = &report.baseline {
-        let carried = format!("{:.0} calls/s, {:.2} us", raw.calls_per_second, raw.server_call_us);
-        rows.push(("raw transport, server CPU per call", carried));
+        let carried = |calls: f64, us: f64| format!("{calls:.0} calls/s, {us:.2} us");
+        let batched = carried(raw.calls_per_second, raw.server_call_us);
+        rows.push(("raw transport, server CPU per call", batched));
         rows.push(("share of the raw transport", format!("{:.3}", raw.share)));
+        let single = carried(raw.single_per_second, raw.single_call_us);
+        rows.push(("raw, one question to a message", single));
+        rows.push(("share of that", format!("{:.3}", raw.single_share)));
     }
     table(&["cost", ""], rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]))
 }
