@@ -73,7 +73,7 @@ impl Profile {
             Self::Flash => open(2_000),
             // What it leaves behind is audited whole: memory bounds rate times length.
             Self::Soak => open(50),
-            Self::Ceiling => Load::Closed { in_flight: args.in_flight.unwrap_or(128) },
+            Self::Ceiling => Load::Closed { in_flight: args.in_flight.unwrap_or(256) },
         }
     }
 
