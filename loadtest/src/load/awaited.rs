@@ -13,15 +13,15 @@
 //!
 //! The broker's overhead is the sum of both.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::Context;
-use broker_core::receipt::search::{Came, Ending};
+use broker_core::receipt::search::{Came, Ending, Source};
 use broker_core::receipt::{Receipt, Verdict};
 use partner_sim::ledger::{Asked, Decision, Decisions};
-use schemas::{DurationMs, RequestId, Timestamp};
+use schemas::{DurationMs, PartnerId, RequestId, Timestamp};
 use serde::Deserialize;
 use tests::auditor::Evidence;
 
@@ -111,8 +111,9 @@ pub(super) fn overhead(
     if !first_go || receipt.verdict != Verdict::Buy {
         return None;
     }
-    let answers = answers(receipt, market);
-    let asked = answers.iter().map(|answer| answer.asked).min()?;
+    let answers = answers(receipt, market, wish.intended_at);
+    // With nothing but remembered answers there was no waiting for stores at all.
+    let asked = answers.iter().filter_map(|answer| answer.asked).min().unwrap_or(wish.intended_at);
     let awaited = awaited(evidence, receipt, asked, &answers)?;
     let ms = |from: Timestamp, until: Timestamp| {
         let (from, until) = (from.as_unix_ms() as f64, until.as_unix_ms() as f64);
@@ -124,19 +125,26 @@ pub(super) fn overhead(
 }
 
 /// When each store in a receipt was asked, when it answered, and whether that could be bought.
-fn answers(receipt: &Receipt, market: &Market) -> Vec<Answered> {
+/// What had been said before the request came was awaited by nobody.
+fn answers(receipt: &Receipt, market: &Market, intended: Timestamp) -> Vec<Answered> {
+    let rounds = receipt.search.iter().flat_map(|search| &search.rounds);
+    let own = rounds.flat_map(|round| &round.asked).filter(|one| one.source == Source::Asked);
+    let own: BTreeSet<&PartnerId> = own.map(|one| &one.partner).collect();
     let answer = |quote: &broker_core::Quote| {
         let store = market.store(&quote.partner)?;
         let terms = store.read_quote(&quote.quote_id)?;
         let asked = terms.valid_until.saturating_sub(DurationMs(store.profile().quote_valid_ms));
         let at = asked.saturating_add(terms.answered_after);
-        Some(Answered { asked, at, affordable: quote.is_affordable(receipt.max_total) })
+        let affordable = quote.is_affordable(receipt.max_total);
+        let asked = own.contains(&quote.partner).then_some(asked);
+        Some(Answered { asked, at: at.max(intended), affordable })
     };
     receipt.quotes.iter().filter_map(answer).collect()
 }
 
 struct Answered {
-    asked: Timestamp,
+    /// For this very request.
+    asked: Option<Timestamp>,
     at: Timestamp,
     affordable: bool,
 }
