@@ -59,8 +59,10 @@ pub struct Policy {
     pub sweep_retry_delay: DurationMs,
     /// Further copies of an unanswered quote question within a sweep.
     pub quote_retries: u8,
-    /// `watch`: time between sweeps.
+    /// `watch`: time between the sweeps of a young request …
     pub watch_interval: DurationMs,
+    /// … and of an old one.
+    pub watch_interval_max: DurationMs,
     /// Attempts to buy per request.
     pub attempts_max: u8,
     pub reserve_timeout: DurationMs,
@@ -153,6 +155,7 @@ impl Policy {
             sweep_retry_delay: DurationMs(500),
             quote_retries: 1,
             watch_interval: DurationMs::from_secs(60),
+            watch_interval_max: DurationMs::from_secs(3600),
             attempts_max: 3,
             reserve_timeout: DurationMs(1500),
             reservation_ttl: DurationMs::from_secs(120),

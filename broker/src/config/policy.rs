@@ -111,9 +111,11 @@ overrides! {
     /// Further copies of an unanswered quote question within a sweep; each costs the partner a
     /// message.
     quote_retries: u8 => quote_retries,
-    /// `watch`: time between sweeps. Shorter finds a price drop sooner and asks every partner
-    /// more often.
+    /// `watch`: time between the sweeps of a young request. Shorter finds a price drop sooner and
+    /// asks partners more often.
     watch_interval_ms: DurationMs => watch_interval,
+    /// `watch`: the time between sweeps grows with a request's age, a tenth of it, up to this.
+    watch_interval_max_ms: DurationMs => watch_interval_max,
     /// Attempts to buy per request, each at another offer; then it fails.
     attempts_max: u8 => attempts_max,
     /// No answer to a reservation within this: the attempt is given up and the reservation

@@ -18,6 +18,7 @@
 //!
 //! `frozen` stands before all of them for requests that a restore has brought back.
 
+mod cadence;
 mod checkout;
 mod command;
 mod compensation;

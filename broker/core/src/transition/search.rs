@@ -3,6 +3,7 @@
 use schemas::RejectReason;
 use schemas::purchase::Mode;
 
+use super::cadence::next_look;
 use super::draft::Draft;
 use super::{Outcome, Rejection, checkout};
 use crate::effect::{EventKind, Outcome as Notice};
@@ -119,7 +120,7 @@ fn no_answer(d: &mut Draft<'_>) -> Outcome {
         return Ok(());
     }
     match d.next.submission.mode {
-        Mode::Watch => search_again_later(d, d.policy.watch_interval),
+        Mode::Watch => search_again_later(d, next_look(&d.next, d.now, d.policy)),
         Mode::OneShot => {
             d.row(Row::T8);
             d.fail(RejectReason::PartnerUnavailable);
@@ -137,7 +138,7 @@ fn search_again_later(d: &mut Draft<'_>, delay: schemas::DurationMs) {
 
 fn rest(d: &mut Draft<'_>) {
     match d.next.submission.mode {
-        Mode::Watch => d.wake(TimerKind::Sweep, d.policy.watch_interval),
+        Mode::Watch => d.wake(TimerKind::Sweep, next_look(&d.next, d.now, d.policy)),
         Mode::OneShot => d.sleep(TimerKind::Sweep),
     }
 }

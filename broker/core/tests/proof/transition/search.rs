@@ -389,3 +389,32 @@ fn time_between_sweeps_is_the_policys() {
     assert_eq!(policy.sweep_retry_delay, DurationMs(500));
     assert_eq!(policy.watch_interval, DurationMs(60_000));
 }
+
+/// A watching request with so long a life, after so long a time: when it looks again, in seconds.
+fn looks_again_after(life_s: u64, age_s: u64) -> u64 {
+    let mut scene = Scene::searching_for(|wanted| {
+        wanted.mode = Mode::Watch;
+        wanted.terms.expires_at = at(life_s * 1000);
+    });
+    scene.now = at(age_s * 1000);
+    scene.apply(sweep(1, Finding::NoStock));
+    let next = scene.request.timers.get(TimerKind::Sweep).unwrap();
+    next.since(scene.now).as_ms() / 1000
+}
+
+#[test]
+fn a_watching_request_is_looked_after_the_more_seldom_the_older_it_is() {
+    const DAY: u64 = 24 * 3600;
+    assert_eq!(looks_again_after(30 * DAY, 0), 60);
+    assert_eq!(looks_again_after(30 * DAY, 600), 60);
+    assert_eq!(looks_again_after(30 * DAY, 2 * 3600), 720);
+    assert_eq!(looks_again_after(30 * DAY, 9 * DAY), 3600);
+}
+
+#[test]
+fn before_its_deadline_a_watching_request_has_a_last_chance_in_time_to_buy() {
+    const DAY: u64 = 24 * 3600;
+    let left = 1800;
+    let last = looks_again_after(DAY, DAY - left);
+    assert!((left - 36..=left - 6).contains(&last), "{last} s of {left} s");
+}
