@@ -2,7 +2,7 @@
 //! answer; the question is taken back only when the last of them has gone. Each of them still
 //! decides by its own limit, its own grace and its own deadline.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use schemas::{DurationMs, Timestamp};
@@ -29,8 +29,9 @@ pub(in crate::engine) struct Flight {
     pub(in crate::engine) partner: PartnerIndex,
     /// What others may join; a question of its own has none.
     shared: Option<Arc<Wanted>>,
-    /// Counters of the calls that wait for the answer, in the order in which they came.
-    pub(in crate::engine) waiters: Vec<u64>,
+    /// Counters of the calls that wait for the answer; counters grow, so the first came first.
+    /// Thousands may leave one by one.
+    pub(in crate::engine) waiters: BTreeSet<u64>,
     /// When its first copy was sent; `None` while it waits for a place at the partner.
     pub(in crate::engine) sent_at: Option<Timestamp>,
     /// Somebody has given it up already: it was judged as silence, once.
@@ -62,7 +63,7 @@ impl Flights {
         let flight = Flight {
             partner,
             shared,
-            waiters: vec![call],
+            waiters: BTreeSet::from([call]),
             sent_at: None,
             given_up: false,
             lease: DurationMs(response.0.saturating_mul(2)),
@@ -85,7 +86,7 @@ impl Flights {
         if overdue || flight.given_up || flight.waiters.len() >= WAITERS_MAX {
             return None;
         }
-        flight.waiters.push(call);
+        flight.waiters.insert(call);
         Some((id, flight))
     }
 
@@ -100,7 +101,7 @@ impl Flights {
     /// A call does not wait any more; the flight itself if it was the last one.
     pub(in crate::engine) fn leave(&mut self, id: FlightId, call: u64) -> Option<Flight> {
         let flight = self.open.get_mut(&id)?;
-        flight.waiters.retain(|waiter| *waiter != call);
+        flight.waiters.remove(&call);
         if flight.waiters.is_empty() { self.land(id) } else { None }
     }
 

@@ -5,7 +5,7 @@
 //! Soft state, taken up again from the requests themselves after a crash: that no copy is sold
 //! twice is the store's to see to; slots keep requests from being refused by it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use schemas::{Condition, Isbn13, RequestId};
 
@@ -36,15 +36,20 @@ pub(in crate::engine) struct Slots {
     slots: BTreeMap<SlotKey, Slot>,
     /// Looked up by request, never iterated: order must not depend on a hasher.
     holds: HashMap<RequestId, SlotKey>,
-    waits: HashMap<RequestId, SlotKey>,
+    waits: HashMap<RequestId, (SlotKey, Ticket)>,
+    next_ticket: u64,
     /// Slots in which something has changed for those who wait.
     freed: BTreeSet<SlotKey>,
 }
 
+/// A place in line: who has the lower one came first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ticket(u64);
+
 #[derive(Debug, Default)]
 struct Slot {
     holders: Vec<(RequestId, u8)>,
-    queue: VecDeque<RequestId>,
+    queue: BTreeMap<Ticket, RequestId>,
 }
 
 impl Supply {
@@ -74,7 +79,7 @@ impl Slots {
         supply: Supply,
     ) -> bool {
         let Some(slot) = self.slots.get(&key) else { return u32::from(copies) <= supply.copies };
-        let first = slot.queue.front().is_none_or(|first| *first == request);
+        let first = slot.queue.values().next().is_none_or(|first| *first == request);
         first && slot.has_room(copies, supply)
     }
 
@@ -101,19 +106,21 @@ impl Slots {
 
     /// Waits in line for a slot, keeping its place if it does already; whether it is new there.
     pub(in crate::engine) fn wait(&mut self, request: RequestId, key: SlotKey) -> bool {
-        if self.waits.get(&request) == Some(&key) {
+        if self.waits.get(&request).is_some_and(|(at, _)| *at == key) {
             return false;
         }
         self.stop_waiting(request);
-        self.waits.insert(request, key);
-        self.slots.entry(key).or_default().queue.push_back(request);
+        let ticket = Ticket(self.next_ticket);
+        self.next_ticket += 1;
+        self.waits.insert(request, (key, ticket));
+        self.slots.entry(key).or_default().queue.insert(ticket, request);
         true
     }
 
     pub(in crate::engine) fn stop_waiting(&mut self, request: RequestId) {
-        let Some(key) = self.waits.remove(&request) else { return };
+        let Some((key, ticket)) = self.waits.remove(&request) else { return };
         if let Some(slot) = self.slots.get_mut(&key) {
-            slot.queue.retain(|waiter| *waiter != request);
+            slot.queue.remove(&ticket);
         }
         self.tidy(key);
     }
@@ -138,7 +145,7 @@ impl Slots {
 
     /// Who waits there, first come first.
     pub(in crate::engine) fn waiting(&self, key: SlotKey) -> Option<RequestId> {
-        self.slots.get(&key)?.queue.front().copied()
+        self.slots.get(&key)?.queue.values().next().copied()
     }
 
     pub(in crate::engine) fn holds(&self, request: RequestId) -> Option<SlotKey> {
