@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 
+/// Rounds are counted in a byte; nobody needs a tenth of it.
+const ROUNDS_MAX: u8 = 100;
+
 /// Declares the overrides once: field of the file, field of the policy.
 macro_rules! overrides {
     ($($(#[$doc:meta])* $field:ident: $type:ty => $target:ident,)*) => {
@@ -204,6 +207,10 @@ impl PolicyOverrides {
         }
         if self.tier_size == Some(0) {
             return Err(ConfigError::field("policy.tier_size", "must be at least 1"));
+        }
+        if self.rounds_max.is_some_and(|rounds| rounds == 0 || rounds > ROUNDS_MAX) {
+            let why = format!("must be 1 to {ROUNDS_MAX}");
+            return Err(ConfigError::field("policy.rounds_max", why));
         }
         if self.attempts_max == Some(0) {
             return Err(ConfigError::field("policy.attempts_max", "must be at least 1"));

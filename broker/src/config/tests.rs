@@ -150,6 +150,8 @@ fn numbers_out_of_range_are_refused_by_name_and_line() {
         ("[policy]\nlookup_ladder_ms = []", "policy.lookup_ladder_ms"),
         ("[policy]\nhedge_budget_permille = 1001", "policy.hedge_budget_permille"),
         ("[policy]\ntier_size = 0", "policy.tier_size"),
+        ("[policy]\nrounds_max = 0", "policy.rounds_max"),
+        ("[policy]\nrounds_max = 101", "policy.rounds_max"),
         ("[policy]\nattempts_max = 0", "policy.attempts_max"),
         ("[policy]\nattempts_max = 300", "policy.attempts_max"),
     ] {

@@ -151,6 +151,7 @@ impl Engine {
         if let Some(late) = taken
             && let Some(call) = self.open_call(late.request, partner)
         {
+            self.ranking.answered_elsewhere(counter, partner);
             return self.quote(partner, QuoteAnswer { call, ..answer });
         }
         self.learn_late(counter, partner, &answer.outcome);

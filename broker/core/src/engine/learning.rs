@@ -31,8 +31,17 @@ impl Engine {
         }
     }
 
+    /// Questions that nobody waits for any more and whose time is up: their partners were silent.
+    pub(super) fn judge_silence(&mut self) {
+        while let Some(partner) = self.ranking.pop_silent(self.now) {
+            if self.ranking.is_failing(partner) {
+                self.demote(partner, Demotion::Failing);
+            }
+        }
+    }
+
     pub(super) fn demote(&mut self, partner: PartnerIndex, why: Demotion) {
-        if self.ranking.demote(partner) {
+        if self.ranking.demote(partner, why) {
             self.observe(Fact::Demoted { partner, why });
             match why {
                 // A crash is no pardon.

@@ -72,8 +72,7 @@ pub(super) fn plan(
     }
     let mut skipped = Vec::new();
     let mut calls = candidates(request, now, hard_stop, policy, ranking, &mut skipped);
-    // Where only newly come stores are left, there is nobody to compare them with.
-    if calls.iter().all(|call| call.shadow) {
+    if known_are_too_few(&calls, policy) {
         for call in &mut calls {
             let profile = policy.partners.at(call.partner);
             call.shadow = false;
@@ -100,6 +99,14 @@ pub(super) fn plan(
         .unwrap_or_default()
         .clamp(policy.grace, policy.second_tier_after.max(policy.grace));
     Some(Plan { calls, first, opening, skipped, hard_stop, second_after, patience })
+}
+
+/// Too few to compare newly come stores with, or to find the book at: then those count like
+/// everybody else. A directory that grows tenfold does not leave its customers with a tenth of it.
+fn known_are_too_few(calls: &[PlannedCall], policy: &Policy) -> bool {
+    let known = calls.iter().filter(|call| !call.shadow).count();
+    let wanted = usize::from(policy.tier_size).min(calls.len() / 2).max(1);
+    known < wanted
 }
 
 /// Everybody in question, in the order of the directory.

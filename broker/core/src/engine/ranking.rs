@@ -6,8 +6,8 @@
 //! the state and begins at a seed that is an argument. The same inputs rank alike everywhere.
 
 mod canceled;
-pub mod fixed;
-pub mod latency;
+mod fixed;
+mod latency;
 pub mod prices;
 pub mod rate;
 pub mod sampling;
@@ -172,7 +172,8 @@ impl Ranking {
     }
 
     /// A decision was taken without waiting for the answer to this question. What it would have
-    /// been, or that there is none by when it is `due`, is learned all the same.
+    /// been is learned all the same, or by when it is `due` that there is none
+    /// ([`Self::pop_silent`]).
     pub(super) fn canceled(
         &mut self,
         counter: u64,
@@ -181,9 +182,18 @@ impl Ranking {
         due: Timestamp,
     ) {
         self.canceled.remember(counter, partner, asked_at, due);
-        while let Some(partner) = self.canceled.pop_due(asked_at) {
-            self.at(partner).in_time.observe(false, asked_at, IN_TIME_HALF_LIFE);
-        }
+    }
+
+    /// The partner of a canceled question that has stayed without an answer.
+    pub(super) fn pop_silent(&mut self, now: Timestamp) -> Option<PartnerIndex> {
+        let partner = self.canceled.pop_due(now)?;
+        self.at(partner).in_time.observe(false, now, IN_TIME_HALF_LIFE);
+        Some(partner)
+    }
+
+    /// A canceled question was answered under the number of a later one.
+    pub(super) fn answered_elsewhere(&mut self, counter: u64, partner: PartnerIndex) {
+        self.canceled.take(counter, partner);
     }
 
     /// An answer came that no sweep waits for; false if it is not known either.

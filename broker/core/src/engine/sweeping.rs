@@ -132,5 +132,6 @@ impl Engine {
                 self.stop_waiting(request, counter, call);
             }
         }
+        self.judge_silence();
     }
 }

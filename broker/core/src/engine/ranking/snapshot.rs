@@ -82,14 +82,18 @@ impl Ranking {
         })
     }
 
-    /// Goes on where the snapshot ended. Whoever it does not know has come since: a shadow.
+    /// Goes on where the snapshot ended. Whoever it does not know has come since: a shadow, unless
+    /// it knows nobody at all, for then it speaks of another directory.
     pub(super) fn restore(&mut self, snapshot: Snapshot, partners: &Partners) {
         self.number = snapshot.number;
         self.reviewed_at = snapshot.reviewed_at;
         self.stream = Stream(snapshot.stream);
         self.pool = snapshot.pool;
-        for known in &mut self.known {
-            known.place.standing = Standing::Shadow;
+        let knows = |record: &PartnerRecord| partners.index_of(&record.id).is_some();
+        if snapshot.partners.iter().any(knows) {
+            for known in &mut self.known {
+                known.place.standing = Standing::Shadow;
+            }
         }
         for record in snapshot.partners {
             let Some(index) = partners.index_of(&record.id) else { continue };

@@ -13,7 +13,8 @@ const REVIEW_EVERY: DurationMs = DurationMs(3_600_000);
 /// Reviews that must agree.
 const REVIEWS_AGREE: i8 = 2;
 /// A place among this many times the size of a tier is a good one; behind twice as many a bad one.
-/// What lies between changes nothing (hysteresis).
+/// What lies between changes nothing (hysteresis). With fewer than four tiers of partners no review
+/// demotes anybody: all of them are asked before long whatever their tier.
 const GOOD_TIERS: usize = 2;
 
 /// Fewer questions than these do not make a partner a failing one …
@@ -131,16 +132,26 @@ impl Ranking {
         self.of(partner).place.standing
     }
 
-    /// Down to the last tier at once, unless it is there; reviews bring it back.
-    pub(crate) fn demote(&mut self, partner: PartnerIndex) -> bool {
+    /// Down to the last tier at once; reviews bring it back. A shadow that has lied begins anew.
+    /// False if there was nothing to lose.
+    pub(crate) fn demote(&mut self, partner: PartnerIndex, why: Demotion) -> bool {
         self.changed = true;
         let place = &mut self.at(partner).place;
         place.streak = 0;
-        let falls = matches!(place.standing, Standing::First | Standing::Second);
-        if falls {
-            place.standing = Standing::Third;
+        match (place.standing, why) {
+            (Standing::First | Standing::Second, _) => {
+                place.standing = Standing::Third;
+                true
+            }
+            (Standing::Shadow, Demotion::Integrity) => {
+                let had_shown = place.answers > 0 || place.wins > 0;
+                (place.answers, place.wins) = (0, 0);
+                had_shown
+            }
+            (Standing::Shadow, Demotion::Failing | Demotion::LetsDown) | (Standing::Third, _) => {
+                false
+            }
         }
-        falls
     }
 
     /// Whether so many of its latest questions failed that it is not worth a place at the front.

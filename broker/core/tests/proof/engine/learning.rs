@@ -312,7 +312,7 @@ fn a_newly_come_partner_is_asked_but_never_bought_from() {
 
 #[test]
 fn newly_come_partners_fill_no_places_of_a_round() {
-    let newcomers = ["n1", "n2", "n3", "n4"].map(plain).to_vec();
+    let newcomers = ["n1", "n2"].map(plain).to_vec();
     let mut rig = joined_by(newcomers, |policy| {
         policy.tier_size = 3;
         policy.explore_permille = 0;
@@ -347,14 +347,44 @@ fn its_word_alone_is_neither_stock_nor_coverage() {
 }
 
 #[test]
-fn where_everybody_is_new_somebody_is_bought_from_all_the_same() {
+fn where_only_a_few_are_known_newly_come_partners_are_bought_from_like_everybody() {
+    let newcomers = ["n1", "n2", "n3", "n4", "n5"].map(plain).to_vec();
+    let mut rig = joined_by(newcomers, |_| {});
+    ask(&mut rig, 1);
+    assert_eq!(rig.asked.len(), 7);
+    only_has_it(&mut rig, "n3");
+    let receipt = &rig.disk.receipts[0];
+    assert_eq!((receipt.verdict, receipt.eligible), (Verdict::Buy, 7));
+    assert_eq!(view(&rig, "n3").standing, Standing::Shadow, "it has yet to show itself");
+}
+
+#[test]
+fn a_shadow_that_lies_begins_anew() {
+    let mut rig = joined();
+    for number in 1..=3 {
+        ask(&mut rig, number);
+        rig.offers("new", 1000);
+        rig.has_none("b");
+        rig.offers("a", 2000);
+        rig.play_along();
+    }
+    assert_eq!(view(&rig, "new").answers, 3);
+    ask(&mut rig, 4);
+    let call = rig.question("new").call;
+    let isbn = Isbn13::parse("9781861972712").unwrap();
+    rig.say("new", call, QuoteOutcome::Offer { isbn, quote: Box::new(quote("new", 1000)) });
+    assert_eq!((view(&rig, "new").answers, view(&rig, "new").standing), (0, Standing::Shadow));
+}
+
+#[test]
+fn a_snapshot_of_another_directory_makes_nobody_a_shadow() {
     let mut elsewhere = rig(&["x"], 10);
     steer(&mut elsewhere, "x", None);
     let snapshot = elsewhere.disk.ranking.expect("a word is kept at once");
     let mut rig = Rig::with(vec![plain("a"), plain("b")], |config| {
         config.ranking = RankingStart { seed: 5, snapshot: Some(snapshot) };
     });
-    assert_eq!(view(&rig, "a").standing, Standing::Shadow);
+    assert_eq!(view(&rig, "a").standing, Standing::First);
     ask(&mut rig, 1);
     only_has_it(&mut rig, "a");
     assert_eq!(rig.disk.receipts[0].verdict, Verdict::Buy);

@@ -12,8 +12,13 @@ use crate::support::*;
 /// Eight stores, four of them asked at once. Prices are known to differ by up to a tenth either
 /// way from store to store.
 fn sweeping() -> Rig {
+    sweeping_where_prices_differ_by(100)
+}
+
+/// … by so many thousandths either way.
+fn sweeping_where_prices_differ_by(spread: u64) -> Rig {
     let mut pool = Prices::default();
-    (0..500).for_each(|n| pool.observe(900 + n * 2 / 5, 1000));
+    (0..500).for_each(|n| pool.observe(1000 - spread + n * 2 * spread / 500, 1000));
     let snapshot = Snapshot {
         number: SnapshotNumber(1),
         taken_at: Timestamp::ZERO,
@@ -53,6 +58,21 @@ fn an_offer_that_nobody_is_likely_to_beat_is_taken_at_once() {
     rig.offers(&names[3], 1780);
     assert_eq!(bought(&rig), Some(1780));
     assert_eq!(account(&rig), (vec![Opening::BestRanked], Ending::NotWorthAsking));
+}
+
+#[test]
+fn twenty_five_of_thirty_is_good_enough_and_half_a_dollar_less_later_is_not_waited_for() {
+    let mut rig = sweeping_where_prices_differ_by(20);
+    assert_eq!(rig.request(request_id(1)).terms.max_total, usd(3000));
+    let names = rig.asked_names();
+    for (name, total) in names.iter().zip([2560, 2540, 2500]) {
+        rig.offers(name, total);
+    }
+    assert_eq!(bought(&rig), Some(2500));
+    assert_eq!(account(&rig), (vec![Opening::BestRanked], Ending::ClearlyBelow));
+    rig.wait(50);
+    rig.offers(&names[3], 2450);
+    assert_eq!(bought(&rig), Some(2500));
 }
 
 #[test]
