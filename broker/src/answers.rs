@@ -76,6 +76,8 @@ impl Fate {
     pub fn of(answer: Answer) -> Self {
         match answer {
             Answer::Accepted { .. } | Answer::Taken => Self::Done,
+            // Asked by nobody who sends messages.
+            Answer::Ranking(_) => Self::Done,
             Answer::Rejected { reason, .. } if reason.is_transient() => Self::Later,
             Answer::Rejected { reason, detail } => Self::GivenUp(Refused { reason, detail }),
         }

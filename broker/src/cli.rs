@@ -59,7 +59,7 @@ enum Command {
     Update(requests::Update),
     /// Buys the quote of a `quoted` notification, although it is above the limit.
     Accept(requests::Accept),
-    /// Checks and shows the partner directory.
+    /// Checks and shows the partner directory; shows how partners stand; pins and bans them.
     Partners(partners::PartnersArgs),
     /// Messages that the broker gave up.
     #[command(subcommand)]
@@ -99,7 +99,7 @@ impl Command {
             Self::Cancel(command) => block_on(command.run()),
             Self::Update(command) => block_on(command.run()),
             Self::Accept(command) => block_on(command.run()),
-            Self::Partners(command) => command.run(),
+            Self::Partners(command) => block_on(command.run()),
             Self::DeadLetters(command) => block_on(command.run()),
             Self::Incidents(command) => block_on(command.run()),
             Self::Streams(command) => block_on(command.run()),

@@ -1,6 +1,8 @@
 //! What operators and the serving broker say to each other on `broker.admin.*`: open incidents with
-//! their evidence, and a human's word about them. No contract with the outside; both ends are this
+//! their evidence, and a human's word about them; how partners stand, pins and bans. No contract with the outside; both ends are this
 //! program.
+
+pub mod partners;
 
 use broker_core::PurchaseRequest;
 use broker_core::event::{OperatorWord, Ruling};

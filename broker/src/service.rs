@@ -3,6 +3,7 @@
 
 mod admin;
 mod list;
+mod partners;
 pub mod reply;
 
 use std::sync::Arc;

@@ -255,6 +255,10 @@ pub enum AdminOperation {
     Incidents,
     /// A human's word.
     Resolve,
+    /// How partners stand.
+    Partners,
+    /// A partner is pinned or banned, or that is taken back.
+    SteerPartner,
 }
 
 impl AdminOperation {
@@ -263,6 +267,8 @@ impl AdminOperation {
             Self::Backup => "backup",
             Self::Incidents => "incidents",
             Self::Resolve => "resolve",
+            Self::Partners => "partners",
+            Self::SteerPartner => "steer_partner",
         }
     }
 }

@@ -1,4 +1,6 @@
-//! `broker partners`: who is asked, and what is assumed of them.
+//! `broker partners`: who is asked, what is assumed of them, how they stand, and what operators say.
+
+mod steering;
 
 use clap::Args;
 use comfy_table::Cell;
@@ -8,10 +10,15 @@ use super::config::ConfigArgs;
 use super::out::{self, Out};
 use super::view::name;
 use crate::directory::load_partners;
+use steering::Ask;
 
-/// Checks and shows the partner directory of a configuration, without asking any server.
+/// Checks and shows the partner directory of a configuration, without asking any server; or asks
+/// the serving broker about its partners.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct PartnersArgs {
+    #[command(subcommand)]
+    ask: Option<Ask>,
     #[command(flatten)]
     from: ConfigArgs,
     #[arg(long)]
@@ -19,7 +26,14 @@ pub(super) struct PartnersArgs {
 }
 
 impl PartnersArgs {
-    pub(super) fn run(&self) -> anyhow::Result<()> {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        match self.ask {
+            Some(ask) => ask.run().await,
+            None => self.show_directory(),
+        }
+    }
+
+    fn show_directory(&self) -> anyhow::Result<()> {
         let config = self.from.load()?.config;
         let partners = load_partners(&config.partners_file)?;
         if self.json {

@@ -111,7 +111,12 @@ fn subscribed(config: &Config) -> Vec<String> {
     let mut subjects: Vec<String> =
         PurchaseOperation::ALL.into_iter().map(subject::purchase_api_endpoint).collect();
     subjects.push(subject::partner_quote_replies());
-    let asked = [AdminOperation::Incidents, AdminOperation::Resolve];
+    let asked = [
+        AdminOperation::Incidents,
+        AdminOperation::Resolve,
+        AdminOperation::Partners,
+        AdminOperation::SteerPartner,
+    ];
     subjects.extend(asked.map(subject::admin));
     let prefix = config.nats.inbox_prefix.as_deref().unwrap_or(INBOX_PREFIX_DEFAULT);
     subjects.push(format!("{prefix}.>"));

@@ -2,7 +2,7 @@
 
 use async_nats::service::Request;
 use async_nats::service::endpoint::Endpoint;
-use broker_core::engine::input::Input;
+use broker_core::engine::input::{Input, Origin};
 use broker_core::engine::output::Answer;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -26,8 +26,12 @@ const PAGE_MAX: usize = 200;
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// The operations that the micro service offers; a backup is somebody else's.
-pub(super) const OFFERED: [AdminOperation; 2] =
-    [AdminOperation::Incidents, AdminOperation::Resolve];
+pub(super) const OFFERED: [AdminOperation; 4] = [
+    AdminOperation::Incidents,
+    AdminOperation::Resolve,
+    AdminOperation::Partners,
+    AdminOperation::SteerPartner,
+];
 
 impl Calls {
     /// Operators are few: one call at a time.
@@ -39,6 +43,8 @@ impl Calls {
                 match operation {
                     AdminOperation::Incidents => self.incidents(&request).await,
                     AdminOperation::Resolve => self.resolve(&request).await,
+                    AdminOperation::Partners => self.standings().await,
+                    AdminOperation::SteerPartner => self.steer_partner(&request).await,
                     AdminOperation::Backup => continue,
                 }
             };
@@ -67,21 +73,15 @@ impl Calls {
         let (actor, reason) = (resolve.actor.clone(), resolve.reason.clone());
         let word = resolve.into_word();
         let ruling = word.ruling.label();
-        let (sender, answer) = oneshot::channel();
-        let origin = self.waiters.add(Waiter::Operator(sender));
-        let input = Input::Operator { origin, request: about, word: Box::new(word) };
-        if self.intake.send(input).await.is_err() {
-            self.waiters.take(origin);
-            return Err(shutting_down());
-        }
-        let answer: Answer = answer.await.map_err(|_dropped| shutting_down())?;
+        let word = Box::new(word);
+        let answer = self.ask(|origin| Input::Operator { origin, request: about, word }).await?;
         let accepted = matches!(answer, Answer::Accepted { .. });
         tracing::info!(request = %about, ruling, %actor, %reason, accepted, "a human's word");
         match answer {
             Answer::Rejected { reason, detail } => {
                 Err(Problem::new(reason, detail).with_request(about))
             }
-            Answer::Accepted { .. } | Answer::Taken => {
+            Answer::Accepted { .. } | Answer::Taken | Answer::Ranking(_) => {
                 let nothing = || Problem::new(RejectReason::Internal, "nothing was changed");
                 view::reply(answer, Some(about)).map(|reply| body(&reply)).ok_or_else(nothing)
             }
@@ -89,11 +89,24 @@ impl Calls {
     }
 }
 
-fn decode<T: serde::de::DeserializeOwned>(request: &Request) -> Result<T, Problem> {
+impl Calls {
+    /// The engine's answer to an operator.
+    pub(super) async fn ask(&self, input: impl FnOnce(Origin) -> Input) -> Result<Answer, Problem> {
+        let (sender, answer) = oneshot::channel();
+        let origin = self.waiters.add(Waiter::Operator(sender));
+        if self.intake.send(input(origin)).await.is_err() {
+            self.waiters.take(origin);
+            return Err(shutting_down());
+        }
+        answer.await.map_err(|_dropped| shutting_down())
+    }
+}
+
+pub(super) fn decode<T: serde::de::DeserializeOwned>(request: &Request) -> Result<T, Problem> {
     json::decode(&request.message.payload, BODY_BYTES_MAX).map_err(|e| e.problem())
 }
 
-fn body<T: Serialize>(reply: &T) -> Bytes {
+pub(super) fn body<T: Serialize>(reply: &T) -> Bytes {
     Bytes::from(json::encode(reply))
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use broker_core::batch::{AuditRow, OutboxRow};
+use broker_core::engine::ranking::Word;
 use bytes::Bytes;
 use schemas::id::MessageId;
 use schemas::{RequestId, Timestamp};
@@ -82,6 +83,8 @@ pub enum AuditBody {
     Request { request: RequestId, rows: Vec<AuditRow> },
     /// A message was given up; the letter itself is outbox row `seq`.
     DeadLetter { stream: SmolStr, at: Timestamp, seq: OutboxSeq },
+    /// An operator pinned or banned a partner, or took that back.
+    Steered(Word),
 }
 
 /// BLAKE3 over the hash of the record before, the commit number and the record's own bytes. The

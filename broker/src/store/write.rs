@@ -89,7 +89,7 @@ impl Write {
             }
             Self::DeadLetter { letter, .. } => ROW + letter.body.len(),
             Self::Outbox(progress) => ROW * (1 + progress.marks.len()),
-            Self::Ranking(snapshot) => ROW * (1 + snapshot.partners.len()),
+            Self::Ranking(snapshot) => ROW * (1 + snapshot.partners.len() + snapshot.words.len()),
         }
     }
 }

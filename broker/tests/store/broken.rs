@@ -36,6 +36,7 @@ enum Fault {
     ForgetsSources,
     ForgetsMarks,
     ForgetsPartners,
+    ForgetsWords,
     AcknowledgesBeforeDurable,
     ReadsThePast,
 }
@@ -61,6 +62,7 @@ const BREAKS: &[(&str, Fault)] = &[
     ("a_dead_letter_is_written_once_per_source", Fault::ForgetsSources),
     ("stream_marks_are_kept_until_replaced", Fault::ForgetsMarks),
     ("the_last_ranking_is_kept_with_every_partner", Fault::ForgetsPartners),
+    ("every_word_of_an_operator_is_in_the_audit_log", Fault::ForgetsWords),
     ("what_was_acknowledged_survives_a_crash", Fault::AcknowledgesBeforeDurable),
     ("a_reader_sees_what_was_acknowledged", Fault::ReadsThePast),
 ];
@@ -102,6 +104,7 @@ impl Broken {
             (Fault::ForgetsSources, Write::DeadLetter { source, .. }) => *source = None,
             (Fault::ForgetsTheCursor, Write::Outbox(progress)) => progress.sent = None,
             (Fault::ForgetsPartners, Write::Ranking(snapshot)) => snapshot.partners.clear(),
+            (Fault::ForgetsWords, Write::Ranking(snapshot)) => snapshot.words.clear(),
             (Fault::ForgetsMarks, Write::Outbox(progress)) => progress.marks.clear(),
             _ => {}
         }

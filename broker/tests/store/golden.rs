@@ -19,6 +19,7 @@ use broker::store::disk::seal::{open, seal};
 use broker::store::disk::submission::DiskSubmission;
 use broker::store::{ChainHash, CommitNumber, OutboxSeq, Outgoing};
 use broker_core::batch::{AuditRow, CommandRecord, OutboxRow};
+use broker_core::engine::ranking::Steer;
 use broker_core::engine::ranking::snapshot::{PartnerRecord, Snapshot};
 use broker_core::request::{PurchaseRequest, Submission};
 use proptest::strategy::{Strategy, ValueTree};
@@ -128,7 +129,11 @@ const AUDIT_VARIANTS: &[&str] = &[
     "ruling: NotFound",
     "ruling: Freeze",
     "ruling: Release",
+    STEERED,
 ];
+
+/// Not a change of a request.
+const STEERED: &str = "Steered";
 
 const OUTBOX_VARIANTS: &[&str] = &[
     "Reserve {",
@@ -351,7 +356,12 @@ fn audit_records_are_frozen() {
         audit::record(hash, &request_body(samples::id(1), std::slice::from_ref(row)))
     };
     let samples = |wanted: &[&str]| {
-        let mut payloads = covering(&arbitrary::audit_row(), wanted, write, meaning);
+        let of_requests: Vec<&str> =
+            wanted.iter().copied().filter(|variant| *variant != STEERED).collect();
+        let mut payloads = covering(&arbitrary::audit_row(), &of_requests, write, meaning);
+        for steer in [Some(Steer::Pin), Some(Steer::Ban), None] {
+            payloads.push(audit::record(hash, &audit::word_body(&samples::word(steer, 3))));
+        }
         let letter = audit::letter_body("PARTNER_REPLIES", samples::at(5), OutboxSeq(9));
         payloads.push(audit::record(hash, &letter));
         payloads

@@ -8,10 +8,10 @@ use broker_core::batch::{
     StreamPosition,
 };
 use broker_core::effect::{Effect, EventKind, PartnerCommand};
-use broker_core::engine::ranking::Standing;
 use broker_core::engine::ranking::prices::Prices;
 use broker_core::engine::ranking::rate::Rate;
 use broker_core::engine::ranking::snapshot::{PartnerRecord, Snapshot, SnapshotNumber};
+use broker_core::engine::ranking::{Standing, Steer, Word};
 use broker_core::event::Event;
 use broker_core::quote::{Cost, Quote};
 use broker_core::receipt::search::{
@@ -262,5 +262,17 @@ pub(crate) fn ranking(number: u64, partners: &[&str]) -> Snapshot {
         stream: 99 * number,
         pool: Prices::default(),
         partners: partners.iter().map(record).collect(),
+        words: Vec::new(),
+    }
+}
+
+pub(crate) fn word(steer: Option<Steer>, said_at: u64) -> Word {
+    Word {
+        partner: PartnerId::parse("acme").unwrap(),
+        steer,
+        until: at(said_at + 90),
+        said_at: at(said_at),
+        by: Text::parse("ann").unwrap(),
+        why: Text::parse("a known bad actor").unwrap(),
     }
 }

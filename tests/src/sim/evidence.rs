@@ -43,7 +43,8 @@ pub fn collect(world: &mut World) -> Evidence {
         messages: messages(world),
         disturbances: world.scene.luck.disturbances(),
         background,
-        at: world.scene.now,
+        // Who did something last has done it by then, also by a clock that is a little ahead.
+        at: world.scene.now.max(world.parties.clock(&world.scene)),
     }
 }
 

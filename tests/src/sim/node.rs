@@ -7,6 +7,7 @@
 mod commit;
 mod egress;
 mod intake;
+mod operator;
 mod session;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -22,7 +23,7 @@ use broker::wire::WireContext;
 use broker_core::engine::EngineConfig;
 use broker_core::engine::input::{Input, Origin};
 use broker_core::engine::output::{Answer, Output};
-use broker_core::engine::ranking::RankingStart;
+use broker_core::engine::ranking::{RankingStart, Word};
 use broker_core::{Engine, Policy};
 use schemas::catalog::Catalog;
 use schemas::{DurationMs, ProviderId, RequestId, Timestamp};
@@ -33,6 +34,7 @@ use super::jetstream::{Delivery, Message};
 use super::scene::{Item, ProcessId, Publish, Question, Scene, Sender};
 use commit::Writes;
 use egress::Egress;
+use operator::{directory_of, told_operator};
 
 /// The secret behind accept tokens: the same at every start.
 const TOKEN_KEY: [u8; 32] = [7; 32];
@@ -62,8 +64,13 @@ pub struct Setup {
 #[derive(Debug)]
 enum Waiter {
     Message(Delivery),
-    Call { sent: usize, about: Option<RequestId> },
+    Call {
+        sent: usize,
+        about: Option<RequestId>,
+    },
     Human,
+    /// Whoever steers partners.
+    Operator(Box<Word>),
 }
 
 /// See the module.
@@ -100,14 +107,14 @@ impl Node {
         let meta: Meta = scene.reader.meta().expect("the twin can always be read");
         clock.not_before(meta.last_at);
         let snapshot = scene.reader.ranking().expect("the twin can always be read");
+        let partners = directory_of(id, &setup.policy.partners, scene);
         let config = EngineConfig {
-            policy: setup.policy.clone(),
+            policy: Policy { partners: partners.clone(), ..setup.policy.clone() },
             boot_epoch: id.0,
             token_key: TOKEN_KEY,
             hot_max: HOT_MAX,
             ranking: RankingStart { seed: scene.luck.options.parties_seed, snapshot },
         };
-        let partners = setup.policy.partners.clone();
         let positions = Positions::default();
         let mut node = Self {
             id,
@@ -251,6 +258,7 @@ impl Node {
         match self.waiters.remove(&origin.0) {
             Some(Waiter::Message(delivery)) => self.decided(delivery, answer, scene),
             Some(Waiter::Call { sent, about }) => self.replied(sent, about, answer, scene),
+            Some(Waiter::Operator(word)) => told_operator(&word, &answer, scene),
             Some(Waiter::Human) | None => {}
         }
     }

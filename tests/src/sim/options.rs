@@ -68,6 +68,7 @@ impl Options {
         } else {
             1
         };
+        let two_brokers = faults.contains_key(&Fault::Deposed);
         Self {
             requests,
             partners,
@@ -80,7 +81,7 @@ impl Options {
             provider_trouble: if calm { 0 } else { *choices.pick(lane, &[0, 0, 20, 200]) },
             absence_span_ms: *choices.pick(lane, &[30_000, 500]),
             // Last: what was recorded before there was a choice here asks everybody.
-            search: Search::draw(choices),
+            search: Search::draw(choices, calm, two_brokers),
             sharing: Sharing::draw(choices),
             human_after_ms: *choices.pick(lane, &[900_000, 2_000]),
         }
@@ -102,7 +103,11 @@ impl Options {
     /// Nothing goes wrong in such a run, so everybody gets what was planned.
     pub fn is_calm(&self) -> bool {
         let honest = |profile| HONEST.contains(profile);
-        self.faults.is_empty() && self.provider_trouble == 0 && self.partners.iter().all(honest)
+        let search = &self.search;
+        (search.steered, search.newcomers) == (0, 0)
+            && self.faults.is_empty()
+            && self.provider_trouble == 0
+            && self.partners.iter().all(honest)
     }
 
     /// How often `fault` strikes.

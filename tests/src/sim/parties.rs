@@ -70,7 +70,8 @@ impl Parties {
         !self.owed.is_empty()
     }
 
-    fn clock(&self, scene: &Scene) -> Timestamp {
+    /// What their clock shows.
+    pub fn clock(&self, scene: &Scene) -> Timestamp {
         let ms = scene.now.as_unix_ms().saturating_add_signed(self.clock_off_ms);
         Timestamp::from_unix_ms(ms)
     }

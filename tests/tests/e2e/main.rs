@@ -23,6 +23,7 @@ mod paying;
 mod permissions;
 mod refused_starts;
 mod stage;
+mod steering;
 mod storing;
 mod storm;
 mod surfaces;

@@ -261,6 +261,8 @@ async fn no_partner_can_hear_or_answer_as_another() {
         "$JS.ACK.PARTNER_COMMANDS.partner_corner-books.1.1.1.1.1",
         "$JS.ACK.PARTNER_REPLIES.broker_partner_replies.1.1.1.1.1",
         "broker.admin.backup",
+        "broker.admin.partners",
+        "broker.admin.steer_partner",
     ] {
         acme.cannot_publish(subject).await;
     }
@@ -296,6 +298,8 @@ async fn no_customer_can_see_or_speak_for_another() {
         "partner.acme-books.reply.0.quote",
         "payment.simpay.capture",
         "_INBOX.bob.x",
+        "broker.admin.partners",
+        "broker.admin.steer_partner",
         "$JS.API.STREAM.INFO.PURCHASE_EVENTS",
         "$JS.API.CONSUMER.CREATE.NOTIFICATIONS.spy",
     ] {
@@ -319,4 +323,17 @@ async fn the_operator_may_ask_for_a_backup_and_nobody_else_is_left_waiting() {
     assert_eq!(made["result"], "done", "{made:#}");
     let refused = command(&server, "alice", &backup).await.ends(5);
     assert!(refused.err.contains("broker.admin.backup"), "{refused:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_may_steer_partners_and_a_partner_may_not_ban_its_rivals() {
+    let (server, dir) = (guarded().await, tempfile::tempdir().unwrap());
+    let _broker = serving(&server, dir.path()).await;
+    let ban = ["partners", "ban", "acme-books", "--for", "1h", "--reason", "x", "--by", "me"];
+    command(&server, "operator", &ban).await.ok();
+    let shown = command(&server, "operator", &["partners", "standing"]).await.ok().out;
+    assert!(shown.contains("ban until"), "{shown}");
+    let words = [ban.as_slice(), &["--timeout", "1s"]].concat();
+    let refused = command(&server, "corner-books", &words).await.ends(5);
+    assert!(refused.err.contains("broker.admin.steer_partner"), "{refused:#?}");
 }

@@ -3,7 +3,7 @@
 use schemas::id::CallId;
 use schemas::{CustomerId, Digest, PartnerId, RequestId, Timestamp};
 
-use super::ranking::Steering;
+use super::ranking::Word;
 use super::ranking::snapshot::SnapshotNumber;
 use crate::batch::{Stored, StreamPosition};
 use crate::event::{Event, LapsedOperation, OperatorWord, PartnerAnswer, PaymentAnswer};
@@ -71,8 +71,11 @@ pub enum Input {
     /// An operator pins or bans a partner, or takes that back.
     Steer {
         origin: Origin,
-        partner: PartnerId,
-        steering: Option<Steering>,
+        word: Box<Word>,
+    },
+    /// An operator asks how partners stand.
+    ShowRanking {
+        origin: Origin,
     },
     /// A snapshot of the ranking is durable.
     RankingKept(SnapshotNumber),

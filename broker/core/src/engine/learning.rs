@@ -2,14 +2,14 @@
 
 use schemas::{DurationMs, PartnerId, RejectReason, RequestId};
 
-use super::Engine;
 use super::hot::Presence;
 use super::input::{Origin, QuoteOutcome};
 use super::output::{Answer, CallOutcome, Fact, Output};
 use super::ranking::snapshot::SnapshotNumber;
-use super::ranking::{Demotion, Fared, Steering};
+use super::ranking::{Demotion, Fared, Word};
 use super::sweep::{Call, CallState};
-use crate::partner::PartnerIndex;
+use super::{Engine, STEERED_MAX};
+use crate::partner::{PartnerIndex, PartnerProfile};
 use crate::receipt::search::Came;
 
 impl Engine {
@@ -118,20 +118,27 @@ impl Engine {
     }
 
     /// An operator's word counts at once; it is confirmed once it is kept.
-    pub(super) fn steer(
-        &mut self,
-        origin: Origin,
-        partner: &PartnerId,
-        steering: Option<Steering>,
-    ) {
-        let Some(index) = self.config.policy.partners.index_of(partner) else {
-            let detail = format!("there is no partner {partner}");
+    pub(super) fn steer(&mut self, origin: Origin, word: Word) {
+        let Some(index) = self.config.policy.partners.index_of(&word.partner) else {
+            let detail = format!("there is no partner {}", word.partner);
             let answer = Answer::Rejected { reason: RejectReason::NotFound, detail };
             return self.outputs.push_back(Output::Done { origin, answer });
         };
-        self.ranking.steer(index, steering);
+        if self.steered.len() >= STEERED_MAX {
+            return self.turn_away(Some(origin), "too many words wait to be kept; try again");
+        }
+        self.ranking.steer(index, word);
         self.save_ranking(true);
         self.steered.push((self.ranking.number(), origin));
+    }
+
+    pub(super) fn show_ranking(&mut self, origin: Origin) {
+        let partners = &self.config.policy.partners;
+        let view = |(index, profile): (PartnerIndex, &PartnerProfile)| {
+            (profile.id.clone(), self.ranking.view(index, self.now))
+        };
+        let answer = Answer::Ranking(partners.iter().map(view).collect());
+        self.outputs.push_back(Output::Done { origin, answer });
     }
 
     /// A snapshot is durable: so is what operators said before it was taken.

@@ -53,6 +53,9 @@ pub use timers::WakeReason;
 /// Tasks that may wait for one request; more are turned away as `overloaded`.
 pub const QUEUE_PER_REQUEST_MAX: usize = 256;
 
+/// Operators' words that may wait for the snapshot that keeps them; more are turned away.
+pub const STEERED_MAX: usize = 64;
+
 /// What the shell decides before the engine starts.
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
@@ -185,7 +188,8 @@ impl Engine {
             Input::Payment { origin, source, request, answer } => {
                 self.enqueue(request, Some(origin), source, Task::Answer(Event::Payment(answer)));
             }
-            Input::Steer { origin, partner, steering } => self.steer(origin, &partner, steering),
+            Input::Steer { origin, word } => self.steer(origin, *word),
+            Input::ShowRanking { origin } => self.show_ranking(origin),
             Input::RankingKept(number) => self.ranking_kept(number),
             Input::Operator { origin, request, word } => {
                 self.enqueue(request, Some(origin), None, Task::Operator(word));

@@ -2,11 +2,13 @@
 
 use schemas::id::CallId;
 use schemas::purchase::PurchaseStatus;
-use schemas::{Condition, Currency, Destination, Isbn13, RejectReason, RequestId, Timestamp};
+use schemas::{
+    Condition, Currency, Destination, Isbn13, PartnerId, RejectReason, RequestId, Timestamp,
+};
 
 use super::input::{CommitToken, Origin};
-use super::ranking::Demotion;
 use super::ranking::snapshot::Snapshot;
+use super::ranking::{Demotion, View};
 use crate::batch::Batch;
 use crate::partner::PartnerIndex;
 use crate::receipt::search::{Ending, Opening};
@@ -51,8 +53,11 @@ pub enum Answer {
     Accepted { replayed: bool, request: Box<PurchaseRequest> },
     /// Refused for good, or for now when the reason is transient.
     Rejected { reason: RejectReason, detail: String },
-    /// A message of a partner or provider was taken in (applied, duplicate or late).
+    /// A message of a partner or provider was taken in (applied, duplicate or late), or an
+    /// operator's word is kept.
     Taken,
+    /// How partners stand, in the order of the directory.
+    Ranking(Vec<(PartnerId, View)>),
 }
 
 /// Something worth counting.

@@ -25,7 +25,7 @@ use prices::Prices;
 use rate::Rate;
 use sampling::Stream;
 use snapshot::{Snapshot, SnapshotNumber};
-pub use standing::{Demotion, Standing, Steer, Steering};
+pub use standing::{Demotion, Standing, Steer, Steering, Word};
 
 /// Errors and time-outs are news for ten minutes, stock and broken offers for a day.
 const IN_TIME_HALF_LIFE: DurationMs = DurationMs(10 * 60_000);
@@ -86,6 +86,8 @@ pub struct Ranking {
     saved_at: Timestamp,
     reviewed_at: Timestamp,
     changed: bool,
+    /// Said since the last snapshot, oldest first.
+    words: Vec<Word>,
 }
 
 /// What a ranking begins with.
@@ -117,6 +119,7 @@ impl Ranking {
             saved_at: now,
             reviewed_at: now,
             changed: false,
+            words: Vec::new(),
         };
         if let Some(snapshot) = start.snapshot {
             ranking.restore(snapshot, partners);
@@ -307,6 +310,7 @@ impl Ranking {
             answers: known.place.answers,
             in_time_permille: known.in_time.permille(9, 10),
             in_stock_permille: known.in_stock.permille(1, 2),
+            score_permille: known.worth() / 1000,
             near_permille: known.near.permille(1, 2),
             kept_permille: known.kept_permille(),
             decisions: known.near.weight(),
@@ -332,11 +336,14 @@ pub struct View {
     pub answers: u64,
     pub in_time_permille: u64,
     pub in_stock_permille: u64,
+    /// What its record is worth: how often it won or came near, scaled by how often it kept its
+    /// offer.
+    pub score_permille: u64,
     /// Won or came near.
     pub near_permille: u64,
     /// Kept its offer when it was taken up.
     pub kept_permille: u64,
-    /// Decisions that the share before rests on.
+    /// Decisions that the share of wins rests on.
     pub decisions: u64,
     pub p50: Option<DurationMs>,
     pub p95: Option<DurationMs>,

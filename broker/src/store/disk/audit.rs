@@ -1,13 +1,16 @@
 //! The audit log: one record per commit, chained by hash.
 
 use broker_core::batch::{AuditRow, Change};
+use broker_core::engine::ranking::{Steer, Word};
 use broker_core::request::Version;
-use schemas::{RequestId, Timestamp};
+use schemas::text::Text;
+use schemas::{PartnerId, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::basic::{at, ms};
 use super::event::DiskEvent;
+use super::ranking::DiskSteer;
 use super::{DiskError, decode, encode};
 use crate::store::row::{AuditBody, AuditRecord, ChainHash, CommitNumber, OutboxSeq};
 
@@ -22,6 +25,14 @@ pub enum DiskAudit<'a> {
         stream: &'a str,
         at: u64,
         seq: u64,
+    },
+    Steered {
+        partner: &'a str,
+        steer: Option<DiskSteer>,
+        until: u64,
+        said_at: u64,
+        by: &'a str,
+        why: &'a str,
     },
 }
 
@@ -69,6 +80,18 @@ pub fn letter_body(stream: &str, at: Timestamp, seq: OutboxSeq) -> Vec<u8> {
     encode(&DiskAudit::DeadLetter { stream, at: ms(at), seq: seq.0 })
 }
 
+/// Body of the record of one operator's word.
+pub fn word_body(word: &Word) -> Vec<u8> {
+    encode(&DiskAudit::Steered {
+        partner: word.partner.as_str(),
+        steer: word.steer.map(DiskSteer::from),
+        until: ms(word.until),
+        said_at: ms(word.said_at),
+        by: word.by.as_str(),
+        why: word.why.as_str(),
+    })
+}
+
 /// The record as stored: its hash, then its body.
 pub fn record(hash: ChainHash, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(hash.0.len() + body.len());
@@ -98,8 +121,23 @@ pub fn read_record(commit: CommitNumber, bytes: &[u8]) -> Result<AuditRecord, Di
             request: RequestId::from_bytes(request),
             rows: rows.into_iter().map(AuditRow::try_from).collect::<Result<_, _>>()?,
         },
+        DiskAudit::Steered { partner, steer, until, said_at, by, why } => {
+            AuditBody::Steered(Word {
+                partner: PartnerId::parse(partner)
+                    .map_err(|e| DiskError::new("audit record", e))?,
+                steer: steer.map(Steer::from),
+                until: at(until),
+                said_at: at(said_at),
+                by: text(by)?,
+                why: text(why)?,
+            })
+        }
     };
     Ok(AuditRecord { commit, body, hash })
+}
+
+fn text<const MAX: usize>(text: &str) -> Result<Text<MAX>, DiskError> {
+    Text::parse(text).map_err(|e| DiskError::new("audit record", e))
 }
 
 /// The bytes that `record.hash` covers besides the hash before and the commit number.
@@ -107,6 +145,7 @@ pub fn body_of(record: &AuditRecord) -> Vec<u8> {
     match &record.body {
         AuditBody::Request { request, rows } => request_body(*request, rows),
         AuditBody::DeadLetter { stream, at, seq } => letter_body(stream, *at, *seq),
+        AuditBody::Steered(word) => word_body(word),
     }
 }
 

@@ -86,6 +86,7 @@ impl DiskRanking {
             stream: self.stream,
             pool: self.pool.try_into()?,
             partners,
+            words: Vec::new(),
         })
     }
 }

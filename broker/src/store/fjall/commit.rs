@@ -45,6 +45,10 @@ impl FjallStore {
                 }
                 Write::Outbox(progress) => self.add_progress(&mut group, progress),
                 Write::Ranking(snapshot) => {
+                    for word in &snapshot.words {
+                        put_audit(&self.spaces.audit, &mut group, &audit::word_body(word));
+                        group.tail.last_at = group.tail.last_at.max(word.said_at);
+                    }
                     group.ranking = Some(snapshot);
                     Committed::Ranking
                 }

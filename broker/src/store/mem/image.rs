@@ -178,6 +178,11 @@ impl Image {
     }
 
     fn apply_ranking(&mut self, mut snapshot: Snapshot) -> Committed {
+        for word in snapshot.words.drain(..) {
+            let body = audit::word_body(&word);
+            self.tail.last_at = self.tail.last_at.max(word.said_at);
+            self.record(AuditBody::Steered(word), &body);
+        }
         for record in snapshot.partners.drain(..) {
             self.ranked.insert(record.id.clone(), record);
         }

@@ -22,6 +22,7 @@ pub(crate) fn ranking() -> impl Strategy<Value = Snapshot> + Clone {
             stream,
             pool,
             partners,
+            words: Vec::new(),
         },
     )
 }

@@ -65,6 +65,7 @@ clauses! {
         a_customer_sees_its_own_requests_newest_first
         every_request_is_listed_once
         the_last_ranking_is_kept_with_every_partner
+        every_word_of_an_operator_is_in_the_audit_log
     }
 }
 

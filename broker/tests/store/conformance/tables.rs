@@ -1,7 +1,8 @@
 //! Clauses about timers and listings.
 
-use broker::store::{Committed, Listing, Write};
+use broker::store::{AuditBody, CommitNumber, Committed, Listing, Write};
 use broker_core::engine::input::TimerRow;
+use broker_core::engine::ranking::Steer;
 use broker_core::request::Status;
 use broker_core::timer::TimerKind;
 use schemas::Timestamp;
@@ -98,4 +99,24 @@ pub(super) fn the_last_ranking_is_kept_with_every_partner(rig: &mut dyn Rig) -> 
     ensure!(ids.contains(&"a".to_owned()) && ids.contains(&"c".to_owned()), "kept {ids:?}");
     let latest = crate::samples::ranking(3, &["a"]).partners.remove(0);
     same("a", kept.partners.iter().find(|record| record.id == latest.id), Some(&latest))
+}
+
+pub(super) fn every_word_of_an_operator_is_in_the_audit_log(rig: &mut dyn Rig) -> Verdict {
+    let words = [(Some(Steer::Ban), 5), (Some(Steer::Pin), 6), (None, 7)]
+        .map(|(steer, said_at)| crate::samples::word(steer, said_at));
+    let mut first = crate::samples::ranking(1, &["a"]);
+    first.words = words[..2].to_vec();
+    let mut second = crate::samples::ranking(2, &["a"]);
+    second.words = words[2..].to_vec();
+    apply(rig, create(1))?;
+    commit(rig, vec![Write::Ranking(Box::new(first)), Write::Ranking(Box::new(second))])?;
+    rig.crash();
+    let reader = rig.store().reader();
+    let log = reader.audit_after(CommitNumber(1), 10).map_err(|e| format!("the log: {e}"))?;
+    let found: Vec<_> = log.into_iter().map(|record| record.body).collect();
+    same("words", found, words.map(AuditBody::Steered).to_vec())?;
+    let kept = reader.ranking().map_err(|e| format!("the ranking: {e}"))?.ok_or("nothing kept")?;
+    same("read back", kept.words, Vec::new())?;
+    let meta = reader.meta().map_err(|e| format!("the tail: {e}"))?;
+    same("commits", meta.last_commit, CommitNumber(4))
 }

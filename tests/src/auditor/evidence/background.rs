@@ -79,10 +79,12 @@ pub enum Trouble {
     Clock,
     /// The broker was started with a wrong clock, and nothing in its store told it so.
     BootClock,
+    /// The broker did not know all stores yet, or an operator kept it from some.
+    Directory,
 }
 
 impl Trouble {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Server,
         Self::StreamLoss,
         Self::Network,
@@ -92,6 +94,7 @@ impl Trouble {
         Self::Parties,
         Self::Clock,
         Self::BootClock,
+        Self::Directory,
     ];
 
     pub const fn label(self) -> &'static str {
@@ -105,6 +108,7 @@ impl Trouble {
             Self::Parties => "parties",
             Self::Clock => "clock",
             Self::BootClock => "boot_clock",
+            Self::Directory => "directory",
         }
     }
 }

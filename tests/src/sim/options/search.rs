@@ -18,12 +18,16 @@ pub struct Search {
     /// Answers from which a store's usual time is known; few of them make hedges likely.
     pub latency_samples: u16,
     pub hedge_budget_permille: u16,
+    /// How often, at a beat of the chaos, an operator pins or bans a store or takes that back.
+    pub steered: Permille,
+    /// So many of the last stores stand in the directory only from the broker's second life on.
+    pub newcomers: u32,
 }
 
 impl Search {
-    pub(super) fn draw(choices: &mut Choices) -> Self {
+    pub(super) fn draw(choices: &mut Choices, calm: bool, two_brokers: bool) -> Self {
         let lane = Lane::Options;
-        Self {
+        let mut search = Self {
             tier_size: *choices.pick(lane, &[1000, 10, 1, 2, 3, 5]),
             rounds_max: *choices.pick(lane, &[3, 1, 10]),
             call_cost_permyriad: *choices.pick(lane, &[5, 0, 100]),
@@ -31,7 +35,17 @@ impl Search {
             explore_permille: *choices.pick(lane, &[30, 0, 500]),
             latency_samples: *choices.pick(lane, &[20, 1, 4]),
             hedge_budget_permille: *choices.pick(lane, &[20, 0, 1000]),
+            steered: *choices.pick(lane, &[0, 0, 100, 600]),
+            newcomers: *choices.pick(lane, &[0, 0, 1, 3]),
+        };
+        if calm {
+            (search.steered, search.newcomers) = (0, 0);
         }
+        // Two brokers with different directories would answer for each other.
+        if two_brokers {
+            search.newcomers = 0;
+        }
+        search
     }
 
     /// The policy with these numbers in it.
@@ -57,6 +71,7 @@ impl fmt::Display for Search {
         write!(f, "{tier_size} stores asked at once, at most {rounds_max} rounds, ")?;
         write!(f, "cost={call_cost_permyriad} cover={fast_cover_permille} ")?;
         write!(f, "explore={explore_permille} known after {latency_samples} answers, ")?;
-        write!(f, "hedges={hedge_budget_permille}")
+        write!(f, "hedges={hedge_budget_permille} ")?;
+        write!(f, "steered={} newcomers={}", self.steered, self.newcomers)
     }
 }

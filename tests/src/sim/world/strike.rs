@@ -70,6 +70,20 @@ impl World {
         self.strike_clock();
         self.strike_parties();
         self.strangers();
+        self.operate();
+    }
+
+    /// No fault, but it happens when it happens.
+    fn operate(&mut self) {
+        let often = self.scene.luck.options.search.steered;
+        let Some((id, node)) = self.nodes.iter().next_back() else { return };
+        if node.paused_until.is_some_and(|until| until > self.scene.now) {
+            return;
+        }
+        if self.scene.luck.choices.strikes(Lane::Options, often) {
+            let id = *id;
+            self.node(id, |node, scene| node.steered(scene));
+        }
     }
 
     fn lasting(&mut self, fault: Fault, (low, high): (u32, u32), what: Trouble) -> DurationMs {

@@ -3,7 +3,7 @@
 use schemas::{DurationMs, Timestamp};
 
 /// 1 in fixed point with 16 fractional bits.
-pub const ONE: u64 = 1 << 16;
+pub(super) const ONE: u64 = 1 << 16;
 
 /// Steps per half-life.
 const STEPS: u64 = 64;
@@ -13,7 +13,7 @@ const POWERS: [u64; 6] =
 
 /// Whole 64ths of a half-life between two instants, and the instant they reach. What is left over
 /// counts next time: many short steps fade as much as one long one.
-pub fn steps(from: Timestamp, to: Timestamp, half_life: DurationMs) -> (u64, Timestamp) {
+pub(super) fn steps(from: Timestamp, to: Timestamp, half_life: DurationMs) -> (u64, Timestamp) {
     let half_life = half_life.as_ms().max(STEPS);
     let steps = to.since(from).as_ms().saturating_mul(STEPS) / half_life;
     let reached = from.saturating_add(DurationMs(steps.saturating_mul(half_life) / STEPS));
@@ -21,7 +21,7 @@ pub fn steps(from: Timestamp, to: Timestamp, half_life: DurationMs) -> (u64, Tim
 }
 
 /// `value` after so many 64ths of a half-life.
-pub fn faded(value: u64, steps: u64) -> u64 {
+pub(super) fn faded(value: u64, steps: u64) -> u64 {
     let halvings = steps / STEPS;
     if halvings >= 64 {
         return 0;

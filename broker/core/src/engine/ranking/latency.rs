@@ -14,7 +14,7 @@ const BUCKETS: usize = 14 * SUBS as usize;
 
 /// Two windows; see the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Latency {
+pub(super) struct Latency {
     filling: [u16; BUCKETS],
     kept: [u16; BUCKETS],
     /// When the window being filled was begun.
@@ -29,7 +29,7 @@ impl Default for Latency {
 }
 
 impl Latency {
-    pub fn observe(&mut self, took: DurationMs, now: Timestamp) {
+    pub(super) fn observe(&mut self, took: DurationMs, now: Timestamp) {
         self.rotate(now);
         let count = &mut self.filling[bucket(took.as_ms())];
         if *count < u16::MAX {
@@ -50,12 +50,12 @@ impl Latency {
     }
 
     /// Answers seen in the windows.
-    pub fn samples(&self) -> u32 {
+    pub(super) fn samples(&self) -> u32 {
         self.samples
     }
 
     /// So many thousandths of the answers took at most this long; `None` before the first.
-    pub fn quantile(&self, permille: u32) -> Option<DurationMs> {
+    pub(super) fn quantile(&self, permille: u32) -> Option<DurationMs> {
         if self.samples == 0 {
             return None;
         }

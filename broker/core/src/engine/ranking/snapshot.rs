@@ -6,7 +6,7 @@ use super::prices::Prices;
 use super::rate::Rate;
 use super::sampling::Stream;
 use super::standing::Place;
-use super::{Known, Ranking, Standing, Steering};
+use super::{Known, Ranking, Standing, Steering, Word};
 use crate::partner::Partners;
 
 /// A changed ranking is saved at most this often, except for an operator's word or a broken
@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub stream: u64,
     pub pool: Prices,
     pub partners: Vec<PartnerRecord>,
+    /// What operators have said since the snapshot before: kept in the audit log, not read back.
+    pub words: Vec<Word>,
 }
 
 /// One partner of it.
@@ -72,6 +74,7 @@ impl Ranking {
             wins: known.place.wins,
             steering: known.place.steering_at(now),
         };
+        let words = std::mem::take(&mut self.words);
         Some(Snapshot {
             number: self.number,
             taken_at: now,
@@ -79,6 +82,7 @@ impl Ranking {
             stream: self.stream.0,
             pool: self.pool.clone(),
             partners: self.named(partners).map(record).collect(),
+            words,
         })
     }
 

@@ -2,7 +2,7 @@
 //! reviews that agree, one tier at a time; down at once only for a reason that cannot wait.
 
 use schemas::text::Text;
-use schemas::{DurationMs, Timestamp};
+use schemas::{DurationMs, PartnerId, Timestamp};
 
 use super::{Known, Ranking};
 use crate::partner::PartnerIndex;
@@ -64,6 +64,26 @@ pub enum Steer {
     Pin = 1,
     /// Not asked at all.
     Ban = 2,
+}
+
+/// What an operator said, whether it steers a partner or takes that back. Kept in the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    pub partner: PartnerId,
+    /// `None` takes back what was said before.
+    pub steer: Option<Steer>,
+    /// From then on it is forgotten; nothing when it takes back.
+    pub until: Timestamp,
+    pub said_at: Timestamp,
+    pub by: Text<64>,
+    pub why: Text<200>,
+}
+
+impl Word {
+    fn steering(&self) -> Option<Steering> {
+        let Self { until, said_at, by, why, .. } = self.clone();
+        self.steer.map(|steer| Steering { steer, until, said_at, by, why })
+    }
 }
 
 /// … until when, and why it was said.
@@ -167,8 +187,9 @@ impl Ranking {
     }
 
     /// Takes an operator's word, or takes it back.
-    pub(crate) fn steer(&mut self, partner: PartnerIndex, steering: Option<Steering>) {
-        self.at(partner).place.steering = steering;
+    pub(crate) fn steer(&mut self, partner: PartnerIndex, word: Word) {
+        self.at(partner).place.steering = word.steering();
+        self.words.push(word);
         self.changed = true;
     }
 

@@ -1,21 +1,21 @@
-//! What is learned about partners, what operators say about them, and what of it survives.
+//! What is learned about partners, and what of it survives.
 
 use broker_core::Policy;
-use broker_core::engine::input::{Input, QuoteOutcome};
-use broker_core::engine::output::{Answer, Fact, Output};
-use broker_core::engine::ranking::{Demotion, RankingStart, Standing, Steer, Steering, View};
+use broker_core::engine::input::QuoteOutcome;
+use broker_core::engine::output::Fact;
+use broker_core::engine::ranking::{Demotion, RankingStart, Standing, Steer, View};
 use broker_core::partner::PartnerProfile;
 use broker_core::receipt::Verdict;
-use broker_core::receipt::search::{Came, SkipReason};
-use schemas::text::Text;
-use schemas::{Isbn13, Timestamp};
+use broker_core::receipt::search::Came;
+use schemas::Isbn13;
 
 use super::rig::Rig;
+use super::steering::{steer, steering};
 use crate::support::*;
 
 const HOUR_MS: u64 = 3_600_000;
 
-fn rig(names: &[&str], tier: u16) -> Rig {
+pub(super) fn rig(names: &[&str], tier: u16) -> Rig {
     Rig::with(names.iter().map(|name| plain(name)).collect(), |config| {
         config.policy.tier_size = tier;
         config.policy.explore_permille = 0;
@@ -26,7 +26,7 @@ fn rig(names: &[&str], tier: u16) -> Rig {
     })
 }
 
-fn ask(rig: &mut Rig, number: u64) {
+pub(super) fn ask(rig: &mut Rig, number: u64) {
     let mut wanted = submission();
     wanted.id = schemas::RequestId::from_parts(rig.now.as_unix_ms(), u128::from(number) << 48);
     wanted.created_at = rig.now;
@@ -34,25 +34,13 @@ fn ask(rig: &mut Rig, number: u64) {
     rig.create(wanted);
 }
 
-fn view(rig: &Rig, name: &str) -> View {
+pub(super) fn view(rig: &Rig, name: &str) -> View {
     let index = rig.engine.policy().partners.index_of(&partner(name)).unwrap();
     rig.engine.ranking().view(index, rig.now)
 }
 
-fn steering(steer: Steer, until: Timestamp) -> Steering {
-    let text = "a reason";
-    let (by, why) = (Text::parse("ann").unwrap(), Text::parse(text).unwrap());
-    Steering { steer, until, said_at: T0, by, why }
-}
-
-fn steer(rig: &mut Rig, name: &str, said: Option<Steering>) {
-    let origin = rig.origin();
-    rig.send(Input::Steer { origin, partner: partner(name), steering: said });
-    assert_eq!(rig.told(origin), "taken");
-}
-
 /// Everybody asked answers: `name` with its price, the others that they have none.
-fn only_has_it(rig: &mut Rig, name: &str) {
+pub(super) fn only_has_it(rig: &mut Rig, name: &str) {
     for asked in rig.asked_names() {
         if asked == name {
             rig.offers(name, 1500);
@@ -94,68 +82,6 @@ fn an_offer_that_has_lapsed_has_won_nothing() {
     }
     assert!(view(&rig, "a").near_permille < 200);
     assert!(view(&rig, "b").near_permille > 800);
-}
-
-#[test]
-fn a_banned_partner_is_not_asked_until_the_ban_expires() {
-    let mut rig = rig(&["a", "b"], 10);
-    steer(&mut rig, "a", Some(steering(Steer::Ban, at(5_000))));
-    ask(&mut rig, 1);
-    assert_eq!(rig.asked_names(), ["b"]);
-    rig.has_none("b");
-    let search = rig.disk.receipts[0].search.clone().unwrap();
-    assert_eq!((search.skipped[0].why, search.skipped[0].named.len()), (SkipReason::Banned, 1));
-    rig.wait(5_000);
-    ask(&mut rig, 2);
-    assert_eq!(rig.asked_names(), ["a", "b"]);
-}
-
-#[test]
-fn a_pinned_partner_is_asked_first_and_a_word_can_be_taken_back() {
-    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
-    let mut rig = rig(&names, 1);
-    steer(&mut rig, "g", Some(steering(Steer::Pin, at(60_000))));
-    for number in 1..=5 {
-        ask(&mut rig, number);
-        assert_eq!(rig.asked_names(), ["g"]);
-        rig.offers("g", 1500);
-        rig.play_along();
-    }
-    steer(&mut rig, "g", Some(steering(Steer::Ban, at(60_000))));
-    ask(&mut rig, 6);
-    assert!(!rig.asked_names().contains(&"g".to_owned()));
-    steer(&mut rig, "g", None);
-    assert_eq!(view(&rig, "g").steering, None);
-}
-
-#[test]
-fn a_pinned_partner_keeps_its_place_also_when_others_are_tried() {
-    let names = ["a", "b", "c", "d"];
-    let mut rig = Rig::with(names.map(plain).to_vec(), |config| {
-        config.policy.tier_size = 1;
-        config.policy.explore_permille = 1000;
-    });
-    steer(&mut rig, "c", Some(steering(Steer::Pin, at(60_000))));
-    ask(&mut rig, 1);
-    assert_eq!(rig.asked_names(), ["c"]);
-}
-
-#[test]
-fn an_operators_word_is_confirmed_once_it_is_kept() {
-    let mut rig = rig(&["a"], 10);
-    let origin = rig.origin();
-    let said = Some(steering(Steer::Ban, at(5_000)));
-    rig.engine.handle(Input::Steer { origin, partner: partner("a"), steering: said }, rig.now);
-    let outputs: Vec<Output> = std::iter::from_fn(|| rig.engine.poll_output()).collect();
-    let [Output::SaveRanking(snapshot), ..] = outputs.as_slice() else { panic!("{outputs:?}") };
-    assert!(!outputs.iter().any(|output| matches!(output, Output::Done { .. })));
-    rig.engine.handle(Input::RankingKept(snapshot.number), rig.now);
-    let told = rig.engine.poll_output();
-    assert_eq!(told, Some(Output::Done { origin, answer: Answer::Taken }));
-    let origin = rig.origin();
-    let nobody = partner("nobody");
-    rig.send(Input::Steer { origin, partner: nobody, steering: None });
-    assert_eq!(rig.told(origin), "not_found");
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod remembering;
 mod rig;
 mod sharing;
 mod soak;
+mod steering;
 mod strategy;
 mod update;
 mod worth;

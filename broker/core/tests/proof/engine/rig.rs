@@ -241,6 +241,7 @@ impl Rig {
             Some(Answer::Accepted { replayed: false, .. }) => "accepted".to_owned(),
             Some(Answer::Rejected { reason, .. }) => reason.label().to_owned(),
             Some(Answer::Taken) => "taken".to_owned(),
+            Some(Answer::Ranking(_)) => "ranking".to_owned(),
         }
     }
 

@@ -26,6 +26,7 @@ fn sweeping_where_prices_differ_by(spread: u64) -> Rig {
         stream: 1,
         pool,
         partners: Vec::new(),
+        words: Vec::new(),
     };
     let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
     let mut rig = Rig::with(names.map(plain).to_vec(), |config| {
