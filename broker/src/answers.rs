@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use broker_core::engine::input::Origin;
 use broker_core::engine::output::Answer;
+use schemas::DurationMs;
 use tokio::sync::mpsc;
 
 use crate::crash;
@@ -49,9 +50,10 @@ impl Answers {
                 crash::point(crash::INGRESS_BEFORE_ACK);
                 delivery.done().await;
             }
-            Fate::Later => {
+            Fate::Later(after) => {
                 metrics::redelivery(delivery.source.name());
-                delivery.later(self.redelivery_delay).await;
+                let after = after.map_or(Duration::ZERO, Duration::from);
+                delivery.later(self.redelivery_delay.max(after)).await;
             }
             Fate::GivenUp(refused) => {
                 let give_up = self.give_up.clone();
@@ -66,8 +68,8 @@ impl Answers {
 pub enum Fate {
     /// It is dealt with and can be acknowledged.
     Done,
-    /// It could not be decided now and is to come back.
-    Later,
+    /// It could not be decided now and is to come back, hardly before this time has passed.
+    Later(Option<DurationMs>),
     /// It will never be used: a dead letter first, acknowledged then.
     GivenUp(Refused),
 }
@@ -78,8 +80,10 @@ impl Fate {
             Answer::Accepted { .. } | Answer::Taken => Self::Done,
             // Asked by nobody who sends messages.
             Answer::Ranking(_) => Self::Done,
-            Answer::Rejected { reason, .. } if reason.is_transient() => Self::Later,
-            Answer::Rejected { reason, detail } => Self::GivenUp(Refused { reason, detail }),
+            Answer::Rejected { reason, retry_after, .. } if reason.is_transient() => {
+                Self::Later(retry_after)
+            }
+            Answer::Rejected { reason, detail, .. } => Self::GivenUp(Refused { reason, detail }),
         }
     }
 }

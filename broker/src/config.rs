@@ -12,23 +12,29 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use broker_core::Policy;
+use broker_core::partner::Partners;
 use schemars::JsonSchema;
 use schemas::ProviderId;
 use serde::{Deserialize, Serialize};
 
+mod customers;
 mod error;
 pub mod keys;
 mod layers;
 mod limits;
 mod nats;
+mod overload;
 mod policy;
 mod secret;
 mod sources;
 
+pub use customers::{ClassName, CustomersConfig};
 pub use error::{ConfigError, Finding};
 pub use layers::PREFIX;
 pub use limits::Limits;
 pub use nats::NatsConfig;
+pub use overload::{OverloadConfig, WhenFullName};
 pub use policy::PolicyOverrides;
 pub use secret::{MASK, Secret};
 pub use sources::{Loaded, Sources};
@@ -57,6 +63,10 @@ pub struct Config {
     pub log: LogConfig,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub overload: OverloadConfig,
+    #[serde(default)]
+    pub customers: CustomersConfig,
     /// Numbers of the core that differ from the standard ones, for tests and special operation.
     #[serde(default)]
     pub policy: PolicyOverrides,
@@ -117,7 +127,15 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.nats.validate()?;
         self.limits.validate()?;
+        self.overload.validate()?;
+        self.customers.validate()?;
         self.policy.validate()
+    }
+
+    /// Every number of the core, with these partners.
+    pub fn core_policy(&self, partners: Partners) -> Policy {
+        let policy = self.policy.apply(Policy::standard(partners));
+        self.overload.apply(&self.customers, policy)
     }
 
     /// The same without secrets: user names and passwords in URLs are cut, others masked.

@@ -64,6 +64,10 @@ pub fn profile(entry: PartnerEntry) -> PartnerProfile {
         quotes_reusable: entry.quotes_reusable,
         reuse_above: entry.reuse_above,
         offer_ttl: entry.offer_ttl_ms,
+        in_flight_start: entry.in_flight_start,
+        calls_per_s: entry.calls_per_s,
+        calls_burst: entry.calls_burst,
+        breaker: entry.breaker,
     }
 }
 

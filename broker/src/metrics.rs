@@ -5,6 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use broker_core::engine::limits::breaker::Switched;
 use broker_core::engine::output::{CallOutcome, Fact};
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
@@ -32,6 +33,16 @@ const PARTNER_CALL_DURATION: &str = "broker_partner_call_duration_seconds";
 const QUOTES_UNUSED: &str = "broker_quotes_unused_total";
 const QUESTIONS_DROPPED: &str = "broker_questions_dropped_total";
 const COMMIT_CONFLICTS: &str = "broker_commit_conflicts_total";
+const CREATES_HELD: &str = "broker_creates_held_total";
+const CREATES_LET_IN: &str = "broker_creates_let_in_total";
+const CREATE_WAIT: &str = "broker_create_wait_seconds";
+const DEGRADATION: &str = "broker_degradation_rung";
+const DEGRADATIONS: &str = "broker_degradations_total";
+const LEFT_OUT: &str = "broker_partners_left_out_total";
+const RETRIES_DENIED: &str = "broker_quote_retries_denied_total";
+const BREAKERS: &str = "broker_breaker_switches_total";
+const BREAKER_OPEN: &str = "broker_breaker_open";
+const REPEATS_PUT_OFF: &str = "broker_repeats_put_off_total";
 const STRAY_ANSWERS: &str = "broker_stray_answers_total";
 const RECEIVED: &str = "broker_messages_received_total";
 const DEAD_LETTERS: &str = "broker_dead_letters_total";
@@ -104,6 +115,16 @@ fn describe() {
     describe_counter!(QUOTES_UNUSED, "Quote answers nobody used, by why");
     describe_counter!(QUESTIONS_DROPPED, "Quote questions not sent, by why");
     describe_counter!(COMMIT_CONFLICTS, "Commits that found another version and were redecided");
+    describe_counter!(CREATES_HELD, "Creates that had to wait to be let in, by customer class");
+    describe_counter!(CREATES_LET_IN, "Creates let in after waiting, by customer class");
+    describe_histogram!(CREATE_WAIT, Unit::Seconds, "How long creates waited to be let in");
+    describe_gauge!(DEGRADATION, "What is given up: 0 nothing, 1 the long tail, 2 new requests");
+    describe_counter!(DEGRADATIONS, "Steps of degradation taken or taken back, by where to");
+    describe_counter!(LEFT_OUT, "Partners left out of a sweep in their turn, by partner and why");
+    describe_counter!(RETRIES_DENIED, "Quote questions not asked again for want of budget");
+    describe_counter!(BREAKERS, "Breakers that switched, by partner, operation and to what");
+    describe_gauge!(BREAKER_OPEN, "1 while a breaker is not closed, by partner and operation");
+    describe_counter!(REPEATS_PUT_OFF, "Repeated commands that wait for their receiver's budget");
     describe_counter!(STRAY_ANSWERS, "Answers about requests that do not exist or concern others");
     describe_counter!(RECEIVED, "Messages taken from streams, by stream");
     describe_counter!(DEAD_LETTERS, "Messages given up, by stream and reason");
@@ -185,6 +206,26 @@ pub fn fact<'a>(
         Fact::DuplicateQuote => counter!(QUOTES_UNUSED, "why" => "duplicate").increment(1),
         Fact::InvalidQuote { .. } => counter!(QUOTES_UNUSED, "why" => "invalid").increment(1),
         Fact::CommitConflict { .. } => counter!(COMMIT_CONFLICTS).increment(1),
+        Fact::Waits { class } => counter!(CREATES_HELD, "class" => class.label()).increment(1),
+        Fact::LetIn { class, waited_ms } => {
+            counter!(CREATES_LET_IN, "class" => class.label()).increment(1);
+            histogram!(CREATE_WAIT).record(seconds(*waited_ms));
+        }
+        Fact::Rung(rung) => {
+            gauge!(DEGRADATION).set(number(*rung as u64));
+            counter!(DEGRADATIONS, "to" => rung.label()).increment(1);
+        }
+        Fact::LeftOut { partner, why } => {
+            let partner = name_of(*partner).to_string();
+            counter!(LEFT_OUT, "partner" => partner, "why" => why.label()).increment(1);
+        }
+        Fact::RetryDenied { partner } => {
+            counter!(RETRIES_DENIED, "partner" => name_of(*partner).to_string()).increment(1);
+        }
+        Fact::Breaker { partner, operation, to } => {
+            breaker(name_of(*partner).to_string(), operation.label(), *to);
+        }
+        Fact::RepeatPutOff { .. } => counter!(REPEATS_PUT_OFF).increment(1),
         Fact::StrayAnswer { reason, .. } => {
             counter!(STRAY_ANSWERS, "reason" => reason.label()).increment(1);
         }
@@ -193,6 +234,13 @@ pub fn fact<'a>(
 
 fn question_saved(why: &'static str, partner: &PartnerId) {
     counter!(QUESTIONS_SAVED, "partner" => partner.to_string(), "why" => why).increment(1);
+}
+
+fn breaker(partner: String, operation: &'static str, to: Switched) {
+    let open = to == Switched::Opened;
+    gauge!(BREAKER_OPEN, "partner" => partner.clone(), "operation" => operation).set(flag(open));
+    counter!(BREAKERS, "partner" => partner, "operation" => operation, "to" => to.label())
+        .increment(1);
 }
 
 const fn call_outcome(outcome: CallOutcome) -> &'static str {

@@ -83,7 +83,20 @@ fn log(fact: &Fact, partners: &Partners) {
             let partner = &partners.at(*partner).id;
             tracing::warn!(%partner, why = why.label(), "a partner has lost its tier");
         }
+        Fact::Breaker { partner, operation, to } => {
+            let (partner, operation) = (&partners.at(*partner).id, operation.label());
+            tracing::warn!(%partner, operation, to = to.label(), "a breaker has switched");
+        }
+        Fact::Rung(rung) => tracing::warn!(to = rung.label(), "degradation has changed"),
+        Fact::LeftOut { partner, why } => {
+            let (partner, why) = (&partners.at(*partner).id, why.label());
+            tracing::debug!(%partner, why, "a partner is left out of a sweep");
+        }
         Fact::SweepStarted { .. }
+        | Fact::Waits { .. }
+        | Fact::LetIn { .. }
+        | Fact::RetryDenied { .. }
+        | Fact::RepeatPutOff { .. }
         | Fact::RoundOpened { .. }
         | Fact::Hedged { .. }
         | Fact::QuestionShared { .. }

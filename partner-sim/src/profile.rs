@@ -5,7 +5,7 @@
 mod named;
 
 use schemas::destination::Country;
-use schemas::directory::{LookupKind, PartnerEntry, PaymentMode, Transport};
+use schemas::directory::{BreakerMode, LookupKind, PartnerEntry, PaymentMode, Transport};
 use schemas::{Currency, DurationMs, PartnerId};
 use serde::{Deserialize, Serialize};
 
@@ -46,10 +46,14 @@ pub struct Profile {
     pub honours_not_after: bool,
     /// What the directory tells the broker to expect, milliseconds.
     pub response_ms: u64,
-    /// Most quote questions outstanding, as the directory says.
+    /// Most quote questions outstanding, and how many to begin with, as the directory says.
     pub in_flight_max: u32,
     /// An offer may be used again without asking with more copies than this, as the directory says.
     pub reuse_above: u32,
+    pub in_flight_start: u32,
+    /// Quote questions per second and at once, as the directory says.
+    pub calls_per_s: u32,
+    pub calls_burst: u32,
     /// Currencies it quotes in; empty means any.
     pub currencies: Vec<Currency>,
     /// Countries it ships to; empty means any.
@@ -116,6 +120,8 @@ pub struct Faults {
     pub quote_no_stock_permille: Permille,
     /// Quotes refused as busy.
     pub quote_busy_permille: Permille,
+    /// For so long it then says it wants no question, milliseconds; 0 says nothing.
+    pub quote_busy_for_ms: u64,
     /// Offers for another book.
     pub quote_wrong_book_permille: Permille,
     /// Offers with amounts beyond any sum.
@@ -147,6 +153,7 @@ impl Default for Faults {
         Self {
             quote_no_stock_permille: Permille::NEVER,
             quote_busy_permille: Permille::NEVER,
+            quote_busy_for_ms: 0,
             quote_wrong_book_permille: Permille::NEVER,
             quote_absurd_price_permille: Permille::NEVER,
             busy_permille: Permille::NEVER,
@@ -181,6 +188,9 @@ impl Default for Profile {
             response_ms: 1_000,
             in_flight_max: 1_000,
             reuse_above: 100,
+            in_flight_start: 4,
+            calls_per_s: 5_000,
+            calls_burst: 500,
             currencies: Vec::new(),
             destinations: Vec::new(),
             quote_valid_ms: 120_000,
@@ -242,6 +252,10 @@ impl Profile {
             quotes_reusable: true,
             reuse_above: self.reuse_above,
             offer_ttl_ms: None,
+            in_flight_start: self.in_flight_start,
+            calls_per_s: self.calls_per_s,
+            calls_burst: self.calls_burst,
+            breaker: BreakerMode::Active,
         }
     }
 }

@@ -56,7 +56,8 @@ pub struct PartnerEntry {
     pub destinations: Vec<Country>,
     #[serde(default)]
     pub payment_mode: PaymentMode,
-    /// Most quote questions outstanding at once.
+    /// Most quote questions outstanding at once. The broker finds out how many of them the partner
+    /// can take: one more after each answer, fewer when answers stay away.
     #[serde(default = "default_in_flight")]
     pub in_flight_max: u32,
     /// Whether several orders may name one quote while it is valid. Then requests that want the
@@ -70,6 +71,31 @@ pub struct PartnerEntry {
     /// usually hold, 30 to 90 seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offer_ttl_ms: Option<DurationMs>,
+    /// Quote questions outstanding at once to begin with.
+    #[serde(default = "default_in_flight_start")]
+    pub in_flight_start: u32,
+    /// Most quote questions per second.
+    #[serde(default = "default_calls_per_s")]
+    pub calls_per_s: u32,
+    /// … and at once after a quiet while.
+    #[serde(default = "default_calls_burst")]
+    pub calls_burst: u32,
+    /// What the breakers of this partner do.
+    #[serde(default)]
+    pub breaker: BreakerMode,
+}
+
+/// What the breakers of a partner do when most of what it is sent fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BreakerMode {
+    /// It is left alone for a while. Look-ups, cancels and releases go on.
+    #[default]
+    Active,
+    /// It is asked all the same; metrics and log say what would have been done.
+    DryRun,
+    /// An operator says so: it is not asked.
+    ForcedOpen,
 }
 
 fn default_settle() -> DurationMs {
@@ -81,7 +107,19 @@ fn default_response() -> DurationMs {
 }
 
 fn default_in_flight() -> u32 {
-    1000
+    50
+}
+
+fn default_in_flight_start() -> u32 {
+    4
+}
+
+fn default_calls_per_s() -> u32 {
+    500
+}
+
+fn default_calls_burst() -> u32 {
+    50
 }
 
 fn default_reuse_above() -> u32 {
@@ -133,6 +171,8 @@ pub const IN_FLIGHT_MAX: u32 = 100_000;
 /// Bounds of `offer_ttl_ms`: a price older than an hour is none.
 pub const OFFER_TTL_MIN_MS: u64 = 1;
 pub const OFFER_TTL_MAX_MS: u64 = 3600 * 1000;
+/// Most quote questions per second to one partner.
+pub const CALLS_PER_S_MAX: u32 = 1_000_000;
 
 /// Why a directory is refused as a whole; the one in force stays.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -182,7 +222,10 @@ impl PartnerEntry {
         if let Some(ttl) = self.offer_ttl_ms {
             self.range("offer_ttl_ms", ttl.as_ms(), OFFER_TTL_MIN_MS, OFFER_TTL_MAX_MS)?;
         }
-        self.range("in_flight_max", self.in_flight_max.into(), 1, IN_FLIGHT_MAX.into())
+        self.range("in_flight_max", self.in_flight_max.into(), 1, IN_FLIGHT_MAX.into())?;
+        self.range("in_flight_start", self.in_flight_start.into(), 1, IN_FLIGHT_MAX.into())?;
+        self.range("calls_per_s", self.calls_per_s.into(), 1, CALLS_PER_S_MAX.into())?;
+        self.range("calls_burst", self.calls_burst.into(), 1, CALLS_PER_S_MAX.into())
     }
 
     fn range(

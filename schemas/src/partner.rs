@@ -65,7 +65,12 @@ pub struct QuoteAnswer {
 pub enum QuoteOutcome {
     Offer(QuoteOffer),
     NoStock,
-    Refused { reason: Text<200> },
+    Refused {
+        reason: Text<200>,
+        /// This was too much now: no question is wanted for so long.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_after_ms: Option<DurationMs>,
+    },
 }
 
 /// A price for the whole quantity, delivered to the asked destination.

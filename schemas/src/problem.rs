@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{RejectReason, RequestId};
+use crate::{DurationMs, RejectReason, RequestId};
 
 /// Why a command was refused, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +18,9 @@ pub struct Problem {
     pub detail: String,
     /// Whether the same bytes may succeed later.
     pub retryable: bool,
+    /// With `retryable`: the same bytes may succeed after so long, earlier they hardly will.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<DurationMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
     /// JSON path of the offending field, such as `max_total.amount`.
@@ -33,9 +36,16 @@ impl Problem {
             number: code.number(),
             detail: detail.into(),
             retryable: code.is_transient(),
+            retry_after_ms: None,
             request_id: None,
             field: None,
         }
+    }
+
+    #[must_use]
+    pub fn with_retry_after(mut self, after: DurationMs) -> Self {
+        self.retry_after_ms = Some(after);
+        self
     }
 
     #[must_use]

@@ -13,6 +13,7 @@ use broker_core::engine::output::{Output, Question};
 use broker_core::engine::ranking::RankingStart;
 use broker_core::engine::{Engine, EngineConfig};
 use broker_core::partner::{PartnerProfile, Partners};
+use broker_core::policy::Overload;
 use broker_core::quote::{Cost, Quote};
 use broker_core::request::{Submission, Terms};
 use broker_core::{Policy, PurchaseRequest};
@@ -35,10 +36,14 @@ fn engine(partners: usize) -> Engine {
     let profiles = (0..partners)
         .map(|index| PartnerProfile {
             in_flight_max: 4096,
+            in_flight_start: 4096,
+            calls_per_s: 1_000_000,
+            calls_burst: 1_000_000,
             ..PartnerProfile::cautious(partner(index))
         })
         .collect();
-    let policy = Policy::standard(Partners::new(profiles, Digest::of(b"bench")));
+    let standard = Policy::standard(Partners::new(profiles, Digest::of(b"bench")));
+    let policy = Policy { overload: Overload::wide_open(), ..standard };
     let ranking = RankingStart::default();
     let config =
         EngineConfig { policy, boot_epoch: 1, token_key: [7; 32], hot_max: 100_000, ranking };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use schemas::destination::Country;
-use schemas::directory::{LookupKind, Transport};
+use schemas::directory::{BreakerMode, LookupKind, Transport};
 use schemas::{Currency, Digest, DurationMs, PartnerId};
 
 /// Index of a partner in the directory in force.
@@ -25,6 +25,7 @@ pub struct PartnerProfile {
     pub response: DurationMs,
     pub currencies: Vec<Currency>,
     pub destinations: Vec<Country>,
+    /// Most questions open at once, and how many it begins with.
     pub in_flight_max: u32,
     /// Several orders may name one quote, each for itself.
     pub quotes_reusable: bool,
@@ -32,6 +33,11 @@ pub struct PartnerProfile {
     pub reuse_above: u32,
     /// How long an offer is taken for true; without it, as long as its prices usually hold.
     pub offer_ttl: Option<DurationMs>,
+    pub in_flight_start: u32,
+    /// Questions per second, and how many of them at once after a quiet while.
+    pub calls_per_s: u32,
+    pub calls_burst: u32,
+    pub breaker: BreakerMode,
 }
 
 impl PartnerProfile {
@@ -60,6 +66,10 @@ impl PartnerProfile {
             quotes_reusable: false,
             reuse_above: u32::MAX,
             offer_ttl: None,
+            in_flight_start: 1,
+            calls_per_s: 500,
+            calls_burst: 50,
+            breaker: BreakerMode::Active,
         }
     }
 

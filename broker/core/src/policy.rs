@@ -1,8 +1,11 @@
 //! Every number that shapes a decision, with unit and reason.
 
+mod overload;
+
 use schemas::DurationMs;
 
 use crate::partner::{PartnerProfile, Partners};
+pub use overload::{Classes, Overload};
 
 /// Knobs of the core. There is no `Default`: [`Policy::standard`] says the numbers aloud.
 #[derive(Debug, Clone)]
@@ -101,6 +104,7 @@ pub struct Policy {
     /// Shortest and longest life of a request.
     pub expiry_min: DurationMs,
     pub expiry_max: DurationMs,
+    pub overload: Overload,
 }
 
 const LOOKUP_LADDER: &[DurationMs] = &[
@@ -178,6 +182,7 @@ impl Policy {
             id_ahead: DurationMs::from_secs(300),
             expiry_min: DurationMs(1),
             expiry_max: DurationMs::from_secs(90 * DAY),
+            overload: Overload::standard(),
         }
     }
 

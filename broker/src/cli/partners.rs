@@ -47,6 +47,9 @@ impl PartnersArgs {
                         "honours_not_after": p.honours_not_after, "response_ms": p.response,
                         "currencies": p.currencies, "destinations": p.destinations,
                         "in_flight_max": p.in_flight_max,
+                        "in_flight_start": p.in_flight_start,
+                        "calls_per_s": p.calls_per_s, "calls_burst": p.calls_burst,
+                        "breaker": p.breaker,
                     })
                 })
                 .collect();

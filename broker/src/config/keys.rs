@@ -63,6 +63,8 @@ impl Key {
             Kind::Number | Kind::NumberList if ends("_ms") => "milliseconds",
             Kind::Number if ends("_permille") => "thousandths",
             Kind::Number if ends("_permyriad") => "ten-thousandths",
+            Kind::Number if ends("_per_s") => "per second",
+            Kind::Number if ends("_per_min") => "per minute",
             Kind::Number => "count",
             Kind::Text if ends("_file") || ends("dir") => "path",
             Kind::Text | Kind::TextList if ends("url") || ends("urls") => "URL",

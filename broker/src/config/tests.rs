@@ -184,7 +184,7 @@ fn a_login_is_complete_and_only_one() {
 fn overrides_change_only_what_they_name() {
     let text =
         format!("{SMALLEST}\n[policy]\nsweep_hard_stop_ms = 400\nlookup_ladder_ms = [50, 100]\n");
-    let standard = broker_core::Policy::standard(broker_core::partner::Partners::default());
+    let standard = Policy::standard(Partners::default());
     let policy = world(&text).config().policy.apply(standard.clone());
     assert_eq!(policy.sweep_hard_stop.as_ms(), 400);
     assert_eq!(policy.lookup_ladder.iter().map(|d| d.as_ms()).collect::<Vec<_>>(), [50, 100]);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use async_nats::jetstream;
 use broker_core::Engine;
-use broker_core::Policy;
 use broker_core::engine::EngineConfig;
 use broker_core::engine::ranking::RankingStart;
 use broker_core::engine::ranking::snapshot::Snapshot;
@@ -246,7 +245,7 @@ impl Shell<'_> {
         ports: ShellPorts,
         snapshot: Option<Snapshot>,
     ) -> Result<oneshot::Receiver<()>, ServeError> {
-        let policy = self.config.policy.apply(Policy::standard(self.partners.clone()));
+        let policy = self.config.core_policy(self.partners.clone());
         let dir = &self.config.store.dir;
         let token_key = token_key::load_or_keep(dir, random()?)
             .map_err(|source| ServeError::TokenKey { dir: dir.clone(), source })?;

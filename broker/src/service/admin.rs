@@ -78,8 +78,8 @@ impl Calls {
         let accepted = matches!(answer, Answer::Accepted { .. });
         tracing::info!(request = %about, ruling, %actor, %reason, accepted, "a human's word");
         match answer {
-            Answer::Rejected { reason, detail } => {
-                Err(Problem::new(reason, detail).with_request(about))
+            Answer::Rejected { reason, detail, retry_after } => {
+                Err(view::problem(reason, detail, retry_after).with_request(about))
             }
             Answer::Accepted { .. } | Answer::Taken | Answer::Ranking(_) => {
                 let nothing = || Problem::new(RejectReason::Internal, "nothing was changed");

@@ -10,6 +10,7 @@ use schemas::problem::Problem;
 use super::Calls;
 use super::admin::{body, decode};
 use crate::operator::partners::{PartnerStanding, StandingsReply, SteerPartner, SteerReply};
+use crate::wire::view;
 
 impl Calls {
     pub(super) async fn standings(&self) -> Result<Bytes, Problem> {
@@ -19,7 +20,9 @@ impl Calls {
                 let partners = standings.into_iter().map(standing).collect();
                 Ok(body(&StandingsReply::Shown { partners }))
             }
-            Answer::Rejected { reason, detail } => Err(Problem::new(reason, detail)),
+            Answer::Rejected { reason, detail, retry_after } => {
+                Err(view::problem(reason, detail, retry_after))
+            }
             Answer::Accepted { .. } | Answer::Taken => Err(another_answer()),
         }
     }
@@ -34,7 +37,9 @@ impl Calls {
         tracing::info!(%partner, steer = ?said.steer, %by, %why, kept, "an operator's word");
         match answer {
             Answer::Taken => Ok(body(&SteerReply::Kept)),
-            Answer::Rejected { reason, detail } => Err(Problem::new(reason, detail)),
+            Answer::Rejected { reason, detail, retry_after } => {
+                Err(view::problem(reason, detail, retry_after))
+            }
             Answer::Accepted { .. } | Answer::Ranking(_) => Err(another_answer()),
         }
     }

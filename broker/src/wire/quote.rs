@@ -41,7 +41,9 @@ pub fn answers(partner: &PartnerId, body: &[u8]) -> Result<Vec<QuoteAnswer>, Dec
                 QuoteOutcome::Offer { isbn: o.isbn, quote: Box::new(offer(partner, o)) }
             }
             wire::QuoteOutcome::NoStock => QuoteOutcome::NoStock,
-            wire::QuoteOutcome::Refused { .. } => QuoteOutcome::Refused,
+            wire::QuoteOutcome::Refused { retry_after_ms, .. } => {
+                QuoteOutcome::Refused { retry_after: retry_after_ms }
+            }
         },
     };
     Ok(answers.items.into_iter().map(convert).collect())
@@ -111,7 +113,7 @@ mod tests {
             {"call_id": "1-2", "outcome": "refused", "reason": "busy"}]});
         let answers = answers(&fixture::partner(), body.to_string().as_bytes()).unwrap();
         let outcomes: Vec<_> = answers.into_iter().map(|a| a.outcome).collect();
-        assert_eq!(outcomes, [QuoteOutcome::NoStock, QuoteOutcome::Refused]);
+        assert_eq!(outcomes, [QuoteOutcome::NoStock, QuoteOutcome::Refused { retry_after: None }]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The account of a search as the customer reads it.
 
 use broker_core::receipt::search::{
-    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped, Source,
+    Asked, Came, Degraded, Ending, Opening, Round, Search, SkipReason, Skipped, Source,
 };
 use schemas::event as wire;
 
@@ -12,6 +12,9 @@ pub(super) fn search(search: &Search) -> wire::Search {
         rounds: search.rounds.iter().map(round).collect(),
         skipped: skipped(&search.skipped),
         passed_over: search.passed_over.clone(),
+        degraded: search.degraded.map(|degraded| match degraded {
+            Degraded::TierOneOnly => wire::Degraded::TierOneOnly,
+        }),
     }
 }
 
@@ -46,6 +49,10 @@ fn skipped(skipped: &[Skipped]) -> Vec<wire::SkippedPartners> {
         let (why, named) = match group.why {
             SkipReason::DoesNotServe => (wire::SkipReason::NotServed, group.named.clone()),
             SkipReason::NotNeeded => (wire::SkipReason::SkippedEarlyExit, group.named.clone()),
+            SkipReason::RateLimited => (wire::SkipReason::RateLimited, group.named.clone()),
+            SkipReason::AskedForPause => (wire::SkipReason::SkippedBusy, group.named.clone()),
+            SkipReason::BreakerOpen => (wire::SkipReason::SkippedOpen, group.named.clone()),
+            SkipReason::Degraded => (wire::SkipReason::SkippedOverload, group.named.clone()),
             SkipReason::Banned | SkipReason::Shadow => {
                 (wire::SkipReason::NotConsidered, Vec::new())
             }
@@ -126,6 +133,7 @@ mod tests {
                 group(SkipReason::Shadow, "newer"),
             ],
             passed_over: Vec::new(),
+            degraded: None,
         });
         let named = told.rounds[0].asked.iter().map(|asked| asked.partner_id.as_str());
         assert_eq!(named.collect::<Vec<_>>(), ["good"]);

@@ -7,7 +7,7 @@ use broker_core::request::{Checkout, Status, Step};
 use schemas::money::AMOUNT_MAX_MINOR;
 use schemas::problem::Problem;
 use schemas::purchase::{CheckoutStatus, CheckoutView, CommandReply, PurchaseView, QuoteView};
-use schemas::{Money, RequestId};
+use schemas::{DurationMs, Money, RejectReason, RequestId};
 
 /// The answer to the command that asked about `request`; `None` for what is not a command.
 pub fn reply(answer: Answer, request: Option<RequestId>) -> Option<CommandReply> {
@@ -15,13 +15,18 @@ pub fn reply(answer: Answer, request: Option<RequestId>) -> Option<CommandReply>
         Answer::Accepted { replayed, request } => {
             Some(CommandReply::Accepted { replayed, request: Box::new(view(&request)) })
         }
-        Answer::Rejected { reason, detail } => {
-            let mut problem = Problem::new(reason, detail);
+        Answer::Rejected { reason, detail, retry_after } => {
+            let mut problem = problem(reason, detail, retry_after);
             problem.request_id = request;
             Some(CommandReply::Rejected(problem))
         }
         Answer::Taken | Answer::Ranking(_) => None,
     }
+}
+
+/// A refusal, and when the same may succeed.
+pub fn problem(reason: RejectReason, detail: String, retry_after: Option<DurationMs>) -> Problem {
+    Problem { retry_after_ms: retry_after, ..Problem::new(reason, detail) }
 }
 
 /// The whole request; no address, no payment token, no accept token.
@@ -156,7 +161,8 @@ mod tests {
 
     #[test]
     fn a_rejection_becomes_a_problem_about_its_request() {
-        let answer = Answer::Rejected { reason: RejectReason::TooLate, detail: "why".to_owned() };
+        let (reason, detail) = (RejectReason::TooLate, "why".to_owned());
+        let answer = Answer::Rejected { reason, detail, retry_after: None };
         let Some(CommandReply::Rejected(problem)) = reply(answer, Some(fixture::request_id()))
         else {
             panic!("a rejection");

@@ -188,6 +188,11 @@ const RECEIPT_VARIANTS: &[&str] = &[
     "source: Shared",
     "source: Remembered",
     "passed_over: [\"",
+    "why: RateLimited",
+    "why: AskedForPause",
+    "why: BreakerOpen",
+    "why: Degraded",
+    "TierOneOnly",
 ];
 
 const RANKED_VARIANTS: &[&str] =
@@ -304,7 +309,8 @@ fn receipts_are_frozen() {
         let parts = receipt::split(payload).unwrap();
         let search = parts.search.map(|search| format!(" {search:?}")).unwrap_or_default();
         let sharing = parts.sharing.map(|sharing| format!(" {sharing:?}")).unwrap_or_default();
-        format!("{:?}{search}{sharing}", parts.receipt)
+        let degraded = parts.degraded.map(|how| format!(" {how:?}")).unwrap_or_default();
+        format!("{:?}{search}{sharing}{degraded}", parts.receipt)
     };
     let samples =
         |wanted: &[&str]| covering(&arbitrary::receipt(), wanted, receipt::write, meaning);

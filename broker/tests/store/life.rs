@@ -23,7 +23,13 @@ pub(crate) fn policy(partners: u16) -> Policy {
     let profile = |n: u16| {
         let id = PartnerId::parse(&format!("bookstore-{n:03}")).unwrap();
         let cautious = PartnerProfile::cautious(id);
-        PartnerProfile { reservation: true, key_first: true, in_flight_max: 64, ..cautious }
+        PartnerProfile {
+            reservation: true,
+            key_first: true,
+            in_flight_max: 64,
+            in_flight_start: 64,
+            ..cautious
+        }
     };
     let profiles = (0..partners).map(profile).collect();
     Policy::standard(Partners::new(profiles, Digest::of(b"directory")))

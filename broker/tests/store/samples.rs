@@ -151,6 +151,7 @@ fn search(quotes: u64) -> Search {
         rounds: vec![first],
         skipped: vec![skipped],
         passed_over: Vec::new(),
+        degraded: None,
     }
 }
 

@@ -17,12 +17,24 @@ use super::book::MAX_MINOR;
 /// Nobody waits for these answers' acknowledgement here.
 const NOBODY: Origin = Origin(0);
 
+/// These stores take whatever comes.
+const AT_ONCE: u32 = 4096;
+const CALLS_PER_S: u32 = 1_000_000;
+
 pub(super) fn directory(count: usize) -> anyhow::Result<Partners> {
     let profiles = (0..count)
         .map(|index| {
             let id = PartnerId::parse(&format!("store-{index:03}"))?;
             let cautious = PartnerProfile::cautious(id);
-            Ok(PartnerProfile { reservation: true, cancel: true, in_flight_max: 4096, ..cautious })
+            Ok(PartnerProfile {
+                reservation: true,
+                cancel: true,
+                in_flight_max: AT_ONCE,
+                in_flight_start: AT_ONCE,
+                calls_per_s: CALLS_PER_S,
+                calls_burst: CALLS_PER_S,
+                ..cautious
+            })
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Partners::new(profiles, Digest::of(b"closed-loop")))

@@ -17,6 +17,7 @@ use broker_core::engine::output::{Fact, Output};
 use broker_core::engine::ranking::RankingStart;
 use broker_core::engine::{Engine, EngineConfig};
 use broker_core::partner::Partners;
+use broker_core::policy::Overload;
 use broker_core::row::Row;
 use crossbeam_channel::{Receiver, unbounded};
 use schemas::Timestamp;
@@ -123,7 +124,10 @@ impl World {
         let partners = partners::directory(partner_count)?;
         let clock = Clock::system();
         let config = EngineConfig {
-            policy: Policy::standard(partners.clone()),
+            policy: Policy {
+                overload: Overload::wide_open(),
+                ..Policy::standard(partners.clone())
+            },
             boot_epoch: 1,
             token_key: [1; 32],
             hot_max: 1_000_000,

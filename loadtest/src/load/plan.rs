@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use broker::config::OverloadConfig;
 use partner_sim::config::{Connections, PartnerGroup};
 use partner_sim::latency::Latency;
 use partner_sim::profile::ProfileName;
@@ -130,6 +131,12 @@ impl Plan {
     pub(super) fn scenario(&self) -> anyhow::Result<Scenario> {
         let mut scenario = Scenario::new(self.seed);
         scenario.quotes_unheard = true;
+        scenario.overload = OverloadConfig {
+            calls_in_flight_max: CALLS_AT_ONCE,
+            region_calls_per_s: CALLS_PER_S,
+            region_calls_burst: CALLS_PER_S,
+            ..scenario.overload
+        };
         scenario.log_filter = Some("warn".to_owned());
         scenario.policy.tier_size = self.tier_size;
         scenario.sim.nats.connections = self.connections;
@@ -164,6 +171,10 @@ impl Plan {
         (0..count).map(book).collect()
     }
 }
+
+/// What a machine with these loads has to carry; what it can is what is measured.
+const CALLS_AT_ONCE: u32 = 1_000_000;
+const CALLS_PER_S: u32 = 1_000_000;
 
 /// Log-normal response times, 2 % of all answers never come, 1 % are "busy, ask again"; shelves that
 /// do not run empty. Prices differ by store and book, and have nothing to do with speed.

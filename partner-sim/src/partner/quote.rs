@@ -99,7 +99,7 @@ impl Partner {
         let faults = self.profile.faults;
         let roll = asked(question);
         if self.strike(Fault::Busy, roll, faults.quote_busy_permille) {
-            return refuse("busy, ask again");
+            return too_much(faults.quote_busy_for_ms);
         }
         if !serves(&self.profile.currencies, &question.currency) {
             return refuse("this currency is not quoted here");
@@ -245,8 +245,16 @@ fn serves<T: PartialEq>(served: &[T], asked: &T) -> bool {
 }
 
 fn refuse(reason: &str) -> QuoteOutcome {
-    let reason = Text::parse(reason).expect("reasons are short, printable and not empty");
-    QuoteOutcome::Refused { reason }
+    QuoteOutcome::Refused { reason: text(reason), retry_after_ms: None }
+}
+
+fn too_much(for_ms: u64) -> QuoteOutcome {
+    let retry_after_ms = (for_ms > 0).then_some(DurationMs(for_ms));
+    QuoteOutcome::Refused { reason: text("busy, ask again"), retry_after_ms }
+}
+
+fn text(reason: &str) -> Text<200> {
+    Text::parse(reason).expect("reasons are short, printable and not empty")
 }
 
 fn state(stated: Stated, minor: u64) -> Option<Component> {

@@ -106,6 +106,9 @@ fn taking(p50_ms: u64, p99_ms: u64) -> Profile {
 fn instant() -> Profile {
     Profile {
         in_flight_max: 100_000,
+        in_flight_start: 100_000,
+        calls_per_s: 1_000_000,
+        calls_burst: 1_000_000,
         stock: StockRule {
             on_hand_min: 1_000_000_000,
             on_hand_max: 1_000_000_000,
@@ -128,6 +131,7 @@ fn flaky() -> Profile {
         commands: shaky,
         faults: Faults {
             quote_busy_permille: Permille::new(50),
+            quote_busy_for_ms: 400,
             busy_permille: Permille::new(100),
             lost_permille: Permille::new(50),
             price_raised_permille: Permille::new(50),

@@ -18,6 +18,20 @@ pub struct Search {
     /// copies known there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PartnerId>,
+    /// What was given up because there was too much to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Degraded>,
+}
+
+/// What a search did without under load.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Degraded {
+    /// Only the best ranked were asked.
+    #[serde(rename = "tier_1_only")]
+    TierOneOnly,
 }
 
 /// Partners asked at the same time.
@@ -144,4 +158,12 @@ pub enum SkipReason {
     SkippedEarlyExit,
     /// The broker does not buy there for now.
     NotConsidered,
+    /// Its rate, or that of the country, was used up for too long.
+    RateLimited,
+    /// It had asked to be left alone for longer than there was time.
+    SkippedBusy,
+    /// Most of what it was sent lately failed, or an operator said so.
+    SkippedOpen,
+    /// There was too much to do for asking more than the best ranked.
+    SkippedOverload,
 }

@@ -10,7 +10,7 @@ use schemas::money::AMOUNT_MAX_MINOR;
 use schemas::partner::{Component, QuoteAnswer, QuoteAnswers, QuoteOffer, QuoteOutcome};
 use schemas::purchase::{CreatePurchase, Mode, Strategy as Sweep};
 use schemas::text::Text;
-use schemas::{Condition, Currency, Destination, Isbn13, Money, RequestId, Timestamp};
+use schemas::{Condition, Currency, Destination, DurationMs, Isbn13, Money, RequestId, Timestamp};
 
 fn text<const MAX: usize>() -> impl Strategy<Value = Text<MAX>> {
     "[\\PC]{1,40}".prop_filter_map("too long or blank", |s| Text::parse(&s).ok())
@@ -114,7 +114,8 @@ fn answer() -> impl Strategy<Value = QuoteAnswer> {
     let outcome = prop_oneof![
         offer().prop_map(QuoteOutcome::Offer),
         Just(QuoteOutcome::NoStock),
-        text::<200>().prop_map(|reason| QuoteOutcome::Refused { reason }),
+        (text::<200>(), proptest::option::of((0_u64..60_000).prop_map(DurationMs)))
+            .prop_map(|(reason, retry_after_ms)| QuoteOutcome::Refused { reason, retry_after_ms }),
     ];
     (any::<(u32, u64)>(), outcome).prop_map(|((epoch, counter), outcome)| QuoteAnswer {
         call_id: CallId { epoch, counter },

@@ -12,6 +12,8 @@ use crate::harness::{Scenario, book};
 pub(super) const PRICE: u64 = 1_500;
 /// More copies than any run buys.
 const PLENTY: u32 = 100_000_000;
+/// A flood of hundreds of requests asks all stores at the same time; chaos is not about waiting.
+const AT_ONCE: u32 = 10_000;
 
 pub(super) fn affordable() -> Isbn13 {
     book(9_001)
@@ -40,6 +42,7 @@ pub(super) fn scenario(seed: u64) -> Scenario {
         .stock_everywhere(too_dear(), PLENTY)
         .stock_everywhere(sold_out(), 0);
     scenario.proxied = true;
+    scenario.overload.calls_in_flight_max = AT_ONCE;
     scenario
 }
 

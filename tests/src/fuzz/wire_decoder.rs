@@ -66,7 +66,7 @@ fn read(bytes: &[u8]) -> Option<()> {
         Decoded::Quotes { answers, .. } => {
             let quotes = answers.into_iter().filter_map(|answer| match answer.outcome {
                 QuoteOutcome::Offer { quote, .. } => Some(*quote),
-                QuoteOutcome::NoStock | QuoteOutcome::Refused => None,
+                QuoteOutcome::NoStock | QuoteOutcome::Refused { .. } => None,
             });
             are_comparable(&quotes.collect::<Vec<_>>());
         }

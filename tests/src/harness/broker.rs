@@ -62,6 +62,8 @@ impl Broker {
                 json: false,
             },
             limits: scenario.limits,
+            overload: scenario.overload,
+            customers: scenario.customers.clone(),
             policy: scenario.policy.clone(),
         };
         let text = toml::to_string(&config).map_err(HarnessError::decode("broker.toml"))?;
@@ -157,7 +159,7 @@ impl Broker {
     pub fn policy(&self) -> Result<Policy, HarnessError> {
         let partners = load_partners(&self.config.partners_file)
             .map_err(HarnessError::decode("the partner directory"))?;
-        Ok(self.config.policy.apply(Policy::standard(partners)))
+        Ok(self.config.core_policy(partners))
     }
 
     /// Opens the store again, as the next life of the broker would, and reads all of it.

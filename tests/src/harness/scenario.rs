@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use broker::config::{Limits, PolicyOverrides};
+use broker::config::{CustomersConfig, Limits, OverloadConfig, PolicyOverrides};
 use partner_sim::config::{PartnerGroup, PriceScript, SimConfig, StockScript};
 use partner_sim::payment::PaymentSettings;
 use partner_sim::price::ScriptedPrice;
@@ -21,6 +21,9 @@ pub struct Scenario {
     /// Numbers of the broker's core that differ from the standard ones.
     pub policy: PolicyOverrides,
     pub limits: Limits,
+    /// Wide enough for a few customers who are in a hurry; the rest is as shipped.
+    pub overload: OverloadConfig,
+    pub customers: CustomersConfig,
     /// Titles and other identifiers the broker knows; ISBNs need none.
     pub catalog: Vec<CatalogEntry>,
     pub nats: NatsServerOptions,
@@ -39,10 +42,18 @@ pub struct Scenario {
     pub log_filter: Option<String>,
 }
 
+/// A handful of customers do what thousands do elsewhere.
+const CREATES_PER_MIN: u32 = 100_000;
+
 impl Scenario {
     /// No partners yet. Same seed, same behaviour of partners and provider.
     pub fn new(seed: u64) -> Self {
-        Self { sim: SimConfig { seed, ..SimConfig::default() }, ..Self::default() }
+        let overload = OverloadConfig {
+            creates_per_min: CREATES_PER_MIN,
+            creates_burst: CREATES_PER_MIN,
+            ..OverloadConfig::default()
+        };
+        Self { sim: SimConfig { seed, ..SimConfig::default() }, overload, ..Self::default() }
     }
 
     /// One store by name.
@@ -112,6 +123,12 @@ impl Scenario {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    #[must_use]
+    pub fn overload(mut self, overload: OverloadConfig) -> Self {
+        self.overload = overload;
         self
     }
 

@@ -87,6 +87,15 @@ impl Coverage {
             Fact::DuplicateQuote => "duplicate_quote",
             Fact::InvalidQuote { .. } => "invalid_quote",
             Fact::CommitConflict { .. } => "commit_conflict",
+            Fact::Waits { .. }
+            | Fact::LetIn { .. }
+            | Fact::Rung(_)
+            | Fact::LeftOut { .. }
+            | Fact::RetryDenied { .. }
+            | Fact::Breaker { .. }
+            | Fact::RepeatPutOff { .. } => {
+                return self.named(Group::Load, groups::load_label(fact));
+            }
         };
         self.named(Group::Search, label);
     }
@@ -268,5 +277,5 @@ mod tests {
     }
 
     /// No code path of the product gives this reason.
-    const OUT_OF_REACH_REASON: RejectReason = RejectReason::RateLimited;
+    const OUT_OF_REACH_REASON: RejectReason = RejectReason::NoInventory;
 }

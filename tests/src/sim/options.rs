@@ -1,6 +1,7 @@
 //! What one run is made of, drawn anew for each: some faults are off, some are rare, some extreme
 //! (swarm testing). Everything drawn is printed with a failure.
 
+mod load;
 mod search;
 mod sharing;
 
@@ -13,6 +14,7 @@ use schemas::PartnerId;
 
 use super::choices::{Choices, Lane};
 use super::fault::Fault;
+pub use load::Load;
 pub use search::Search;
 pub use sharing::Sharing;
 
@@ -46,6 +48,7 @@ pub struct Options {
     pub sharing: Sharing,
     /// So long an order may be unknown before a human is called, milliseconds.
     pub human_after_ms: u32,
+    pub load: Load,
 }
 
 /// How strong a fault is, from never to nearly always; the tamest first.
@@ -80,10 +83,11 @@ impl Options {
             provider_fences: !choices.strikes(lane, 200),
             provider_trouble: if calm { 0 } else { *choices.pick(lane, &[0, 0, 20, 200]) },
             absence_span_ms: *choices.pick(lane, &[30_000, 500]),
-            // Last: what was recorded before there was a choice here asks everybody.
+            // Last: what was recorded before there was a choice here asks everybody, at once.
             search: Search::draw(choices, calm, two_brokers),
             sharing: Sharing::draw(choices),
             human_after_ms: *choices.pick(lane, &[900_000, 2_000]),
+            load: Load::draw(choices),
         }
     }
 
@@ -107,6 +111,7 @@ impl Options {
         (search.steered, search.newcomers) == (0, 0)
             && self.faults.is_empty()
             && self.provider_trouble == 0
+            && self.load.is_wide_open()
             && self.partners.iter().all(honest)
     }
 
@@ -176,6 +181,7 @@ impl fmt::Display for Options {
         let fences = if self.provider_fences { "fences" } else { "does not fence" };
         write!(f, "the provider {fences}, trouble={}", self.provider_trouble)?;
         write!(f, "; absent twice after {} ms; {}", self.absence_span_ms, self.search)?;
-        write!(f, "; {}; a human after {} ms", self.sharing, self.human_after_ms)
+        write!(f, "; {}; a human after {} ms", self.sharing, self.human_after_ms)?;
+        write!(f, "; {}", self.load)
     }
 }

@@ -1,11 +1,11 @@
 //! One run: chaos, heal, drain, reconcile.
 
-use schemas::{DurationMs, Timestamp};
+use schemas::{DurationMs, RejectReason, Timestamp};
 
 use super::buyers::{Buyers, planned_outcome};
 use super::choices::{Choices, Script};
 use super::clock::START;
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Group};
 use super::evidence;
 use super::luck::Luck;
 use super::options::Options;
@@ -120,6 +120,22 @@ fn stuck(world: &World) -> Vec<Violation> {
     all
 }
 
+/// Refusals for load in a run whose limits nobody can reach.
+fn unexplained(world: &World) -> Vec<Violation> {
+    let luck = &world.scene.luck;
+    let refused = [RejectReason::RateLimited, RejectReason::Overloaded]
+        .into_iter()
+        .filter(|reason| luck.coverage.count(Group::Reason, reason.label()) > 0)
+        .filter(|_| luck.options.load.is_wide_open());
+    let violation = |reason: RejectReason| Violation {
+        check: "explained_refusals",
+        promise: Promise::P4,
+        request: None,
+        said: format!("somebody was refused as {}", reason.label()),
+    };
+    refused.map(violation).collect()
+}
+
 fn reconcile(mut world: World, stuck: Vec<Violation>) -> Run {
     let gathered = evidence::collect(&mut world);
     let mut verdict = audit(&gathered);
@@ -130,6 +146,13 @@ fn reconcile(mut world: World, stuck: Vec<Violation>) -> Run {
     own("liveness", "after the healing everything comes to rest", Promise::P4, stuck);
     let seen = std::mem::take(&mut world.scene.violations);
     own("every_step", "no step of the run breaks a promise", Promise::P1, seen);
+    let unexplained = unexplained(&world);
+    own(
+        "explained_refusals",
+        "nobody is refused for a limit out of reach",
+        Promise::P4,
+        unexplained,
+    );
     if world.scene.luck.options.is_calm() {
         verdict.checks.push(planned_outcome(world.doors.buyers(), &gathered));
     }

@@ -82,16 +82,17 @@ impl World {
         let directory = world.directory();
         let version = directory.version();
         let (search, sharing) = (luck.options.search, luck.options.sharing);
+        let load = luck.options.load;
         let stores = directory.partners.into_iter().map(broker::directory::profile);
         let profiles = stores.map(|store| sharing.of_store(store)).collect();
         let absence_span = DurationMs(u64::from(luck.options.absence_span_ms));
         let standard = Policy::standard(Partners::new(profiles, version));
         let setup = Setup {
-            policy: sharing.applied_to(search.applied_to(Policy {
+            policy: load.applied_to(sharing.applied_to(search.applied_to(Policy {
                 absence_span,
                 human_after: DurationMs(luck.options.human_after_ms.into()),
                 ..standard
-            })),
+            }))),
             catalog: catalog(&shelves.catalog),
             provider: config.payment.provider,
         };

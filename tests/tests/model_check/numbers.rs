@@ -6,7 +6,7 @@ use broker_core::partner::{PartnerProfile, Partners};
 use broker_core::quote::{Cost, Quote};
 use broker_core::request::{Submission, Terms};
 use schemas::destination::{Country, Destination};
-use schemas::directory::{LookupKind, Transport};
+use schemas::directory::{BreakerMode, LookupKind, Transport};
 use schemas::id::{PaymentToken, QuoteId};
 use schemas::purchase::{Mode, Strategy};
 use schemas::text::Text;
@@ -85,6 +85,10 @@ pub(crate) fn ideal(index: usize) -> PartnerProfile {
         quotes_reusable: false,
         reuse_above: 100,
         offer_ttl: None,
+        in_flight_start: 1000,
+        calls_per_s: 1_000_000,
+        calls_burst: 1_000_000,
+        breaker: BreakerMode::Active,
     }
 }
 

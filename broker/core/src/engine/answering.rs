@@ -58,6 +58,10 @@ impl Engine {
         for (request, index) in &waiting {
             self.settle(*request, *index, &answer.outcome, outcome);
         }
+        if let QuoteOutcome::Refused { retry_after: Some(hold) } = answer.outcome {
+            let (asked_at, policy) = (self.now.saturating_sub(took), &self.config.policy.overload);
+            self.board.too_much(partner, asked_at, hold, (policy, self.now));
+        }
         if outcome == Judged::Invalid {
             self.observe(Fact::InvalidQuote { partner });
             self.demote(partner, Demotion::Integrity);
@@ -101,7 +105,7 @@ impl Engine {
                 (Judged::Offer, Said::Offer((**quote).clone()))
             }
             QuoteOutcome::NoStock => (Judged::NoStock, Said::NoStock),
-            QuoteOutcome::Refused => return Judged::Refused,
+            QuoteOutcome::Refused { .. } => return Judged::Refused,
         };
         if let Some(wanted) = wanted {
             self.offers.heard(partner, &wanted, said, self.now, &self.config.policy);
@@ -145,7 +149,7 @@ impl Engine {
             QuoteOutcome::Offer { isbn, .. } => {
                 self.late.take(counter, partner).filter(|late| late.isbn == *isbn)
             }
-            QuoteOutcome::NoStock | QuoteOutcome::Refused => None,
+            QuoteOutcome::NoStock | QuoteOutcome::Refused { .. } => None,
         };
         // A newer sweep has asked the same question: this is its answer, only sooner.
         if let Some(late) = taken
@@ -160,7 +164,8 @@ impl Engine {
                 let task = Task::Sweep { event: Event::LateOffer(*quote), receipt: None };
                 self.enqueue(late.request, None, None, task);
             }
-            (_, QuoteOutcome::Offer { .. } | QuoteOutcome::NoStock | QuoteOutcome::Refused) => {
+            (_, QuoteOutcome::Offer { .. })
+            | (_, QuoteOutcome::NoStock | QuoteOutcome::Refused { .. }) => {
                 self.observe(Fact::LateQuote);
             }
         }

@@ -1,8 +1,9 @@
-//! Questions on their way out: batched per partner and turn, bounded by each partner's in-flight
-//! cap.
+//! Questions on their way out: batched per partner and turn. What may not leave yet waits in its
+//! partner's lane: for a place at that partner, for one of the places of all, or for a rate.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use schemas::Timestamp;
 use schemas::id::CallId;
 
 use super::output::{Output, Question};
@@ -14,14 +15,25 @@ const QUESTIONS_PER_MESSAGE_MAX: usize = schemas::partner::QUOTE_ITEMS_MAX;
 #[derive(Debug)]
 pub(super) struct Asking {
     ready: BTreeMap<PartnerIndex, Vec<Question>>,
-    load: Vec<Load>,
+    lanes: Vec<Lane>,
+    /// Questions open at all partners together.
+    in_flight: u32,
+    /// When lanes are to be looked at again, and a number so that all get their turn.
+    paced: BTreeSet<(Timestamp, u64, PartnerIndex)>,
+    next_pace: u64,
+    /// Lanes that wait for one of the places of all, the longest waiting first.
+    crowded_out: VecDeque<PartnerIndex>,
 }
 
 #[derive(Debug, Default)]
-struct Load {
+struct Lane {
     in_flight: u32,
-    /// Call counters that wait for a free place, oldest first. Stale ones are skipped.
-    waiting: VecDeque<u64>,
+    /// Call counters of what waits, the oldest first.
+    waiting: BTreeSet<u64>,
+    /// Its entry in [`Asking::paced`].
+    paced: Option<(Timestamp, u64)>,
+    /// It stands in [`Asking::crowded_out`].
+    is_crowded_out: bool,
     /// Thousandths of a second copy that its questions have earned.
     hedge_credit: u32,
 }
@@ -33,38 +45,105 @@ const HEDGES_SAVED_MAX: u32 = 10;
 
 impl Asking {
     pub(super) fn new(partners: usize) -> Self {
-        Self { ready: BTreeMap::new(), load: (0..partners).map(|_| Load::default()).collect() }
-    }
-
-    fn load(&mut self, partner: PartnerIndex) -> &mut Load {
-        &mut self.load[usize::from(partner.0)]
-    }
-
-    /// Takes a place in flight, or queues the call for one.
-    pub(super) fn admit(&mut self, partner: PartnerIndex, counter: u64, cap: u32) -> bool {
-        let load = self.load(partner);
-        if load.in_flight < cap {
-            load.in_flight += 1;
-            return true;
+        Self {
+            ready: BTreeMap::new(),
+            lanes: (0..partners).map(|_| Lane::default()).collect(),
+            in_flight: 0,
+            paced: BTreeSet::new(),
+            next_pace: 0,
+            crowded_out: VecDeque::new(),
         }
-        load.waiting.push_back(counter);
-        false
     }
 
-    /// A call is over; the next waiting one may go.
-    pub(super) fn release(&mut self, partner: PartnerIndex) -> Option<u64> {
-        let load = self.load(partner);
-        load.in_flight = load.in_flight.saturating_sub(1);
-        load.waiting.pop_front()
+    fn lane(&mut self, partner: PartnerIndex) -> &mut Lane {
+        &mut self.lanes[usize::from(partner.0)]
     }
 
-    /// The next waiting call after one turned out to be stale. Takes no place.
-    pub(super) fn next_waiting(&mut self, partner: PartnerIndex) -> Option<u64> {
-        self.load(partner).waiting.pop_front()
+    /// Questions open at all partners together.
+    pub(super) fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// Questions open at this partner.
+    pub(super) fn in_flight_at(&self, partner: PartnerIndex) -> u32 {
+        self.lanes[usize::from(partner.0)].in_flight
+    }
+
+    /// Some lane waits for one of the places of all.
+    pub(super) fn is_crowded(&self) -> bool {
+        !self.crowded_out.is_empty()
+    }
+
+    /// A call wants to leave; how many are ahead of it.
+    pub(super) fn queue(&mut self, partner: PartnerIndex, counter: u64) -> usize {
+        let lane = self.lane(partner);
+        lane.waiting.insert(counter);
+        lane.waiting.len() - 1
+    }
+
+    pub(super) fn first_waiting(&self, partner: PartnerIndex) -> Option<u64> {
+        self.lanes[usize::from(partner.0)].waiting.first().copied()
+    }
+
+    /// A call no longer waits.
+    pub(super) fn unqueue(&mut self, partner: PartnerIndex, counter: u64) {
+        self.lane(partner).waiting.remove(&counter);
     }
 
     pub(super) fn take_place(&mut self, partner: PartnerIndex) {
-        self.load(partner).in_flight += 1;
+        self.lane(partner).in_flight += 1;
+        self.in_flight += 1;
+    }
+
+    /// A call is over.
+    pub(super) fn release(&mut self, partner: PartnerIndex) {
+        let lane = self.lane(partner);
+        if lane.in_flight > 0 {
+            lane.in_flight -= 1;
+            self.in_flight -= 1;
+        }
+    }
+
+    /// This lane is to be looked at again then. An earlier note is replaced.
+    pub(super) fn pace(&mut self, partner: PartnerIndex, at: Timestamp) {
+        let number = self.next_pace;
+        if let Some((before, number)) = self.lane(partner).paced {
+            if before == at {
+                return;
+            }
+            self.paced.remove(&(before, number, partner));
+        }
+        self.next_pace += 1;
+        self.lane(partner).paced = Some((at, number));
+        self.paced.insert((at, number, partner));
+    }
+
+    pub(super) fn next_paced(&self) -> Option<Timestamp> {
+        self.paced.first().map(|(at, ..)| *at)
+    }
+
+    pub(super) fn pop_paced(&mut self, now: Timestamp) -> Option<PartnerIndex> {
+        let (at, number, partner) = *self.paced.first()?;
+        if at > now {
+            return None;
+        }
+        self.paced.remove(&(at, number, partner));
+        self.lane(partner).paced = None;
+        Some(partner)
+    }
+
+    /// This lane waits for one of the places of all.
+    pub(super) fn crowd_out(&mut self, partner: PartnerIndex) {
+        let lane = self.lane(partner);
+        if !std::mem::replace(&mut lane.is_crowded_out, true) {
+            self.crowded_out.push_back(partner);
+        }
+    }
+
+    pub(super) fn pop_crowded_out(&mut self) -> Option<PartnerIndex> {
+        let partner = self.crowded_out.pop_front()?;
+        self.lane(partner).is_crowded_out = false;
+        Some(partner)
     }
 
     pub(super) fn push(&mut self, partner: PartnerIndex, question: Question) {
@@ -85,19 +164,19 @@ impl Asking {
 
     /// A question earns its partner a share of a second copy.
     pub(super) fn earn_hedge(&mut self, partner: PartnerIndex, permille: u16) {
-        let load = self.load(partner);
+        let lane = self.lane(partner);
         let most = HEDGE_PRICE * HEDGES_SAVED_MAX;
-        load.hedge_credit = (load.hedge_credit + u32::from(permille)).min(most);
+        lane.hedge_credit = (lane.hedge_credit + u32::from(permille)).min(most);
     }
 
     /// Whether a second copy may be sent: there is budget, and the partner is not half full.
     pub(super) fn spend_hedge(&mut self, partner: PartnerIndex, cap: u32) -> bool {
-        let load = self.load(partner);
-        let free = load.in_flight.saturating_mul(2) <= cap;
-        if !free || load.hedge_credit < HEDGE_PRICE {
+        let lane = self.lane(partner);
+        let free = lane.in_flight.saturating_mul(2) <= cap;
+        if !free || lane.hedge_credit < HEDGE_PRICE {
             return false;
         }
-        load.hedge_credit -= HEDGE_PRICE;
+        lane.hedge_credit -= HEDGE_PRICE;
         true
     }
 

@@ -17,7 +17,6 @@ use super::offers::flights::{Flight, FlightId};
 use super::output::{CallOutcome, Fact, Question};
 use super::planner::PlannedCall;
 use super::sweep::{Call, CallState};
-use crate::partner::PartnerIndex;
 use crate::receipt::search::{Came, Source};
 
 impl Engine {
@@ -30,7 +29,6 @@ impl Engine {
         // A call-back store's answer may come to buy the book later: it is about one request.
         let shared = (transport == Transport::Live && profile.quotes_reusable)
             .then(|| Arc::clone(&sweep.wanted));
-        let cap = profile.in_flight_max;
         if let Some(wanted) = &shared
             && (self.remember(request, index, wanted) || self.join(request, index, wanted))
         {
@@ -38,9 +36,7 @@ impl Engine {
         }
         let id = self.flights.open(call, partner, shared, response);
         self.with_call(request, index, |call| call.flight = Some(id));
-        if self.asking.admit(partner, id.0, cap) {
-            self.send_question(id);
-        }
+        self.queue(id);
     }
 
     /// The store has just said what this call would ask, and what it said still holds.
@@ -95,7 +91,7 @@ impl Engine {
     }
 
     /// Sends the question; whoever waits for its answer is asking now.
-    fn send_question(&mut self, id: FlightId) {
+    pub(super) fn send_question(&mut self, id: FlightId) {
         let Some(flight) = self.flights.get_mut(id) else { return };
         flight.sent_at = Some(self.now);
         let (partner, waiters) = (flight.partner, flight.waiters.clone());
@@ -153,18 +149,6 @@ impl Engine {
         self.asking.push(sweep.calls[index].partner(), question);
     }
 
-    /// Frees the place of a finished question and lets the next waiting one go.
-    pub(super) fn free_place(&mut self, partner: PartnerIndex) {
-        let mut next = self.asking.release(partner);
-        while let Some(id) = next.map(FlightId) {
-            if self.flights.get(id).is_some_and(|flight| flight.sent_at.is_none()) {
-                self.asking.take_place(partner);
-                return self.send_question(id);
-            }
-            next = self.asking.next_waiting(partner);
-        }
-    }
-
     /// The running sweep and call behind a call counter.
     pub(super) fn find_call(&self, counter: u64) -> Option<(RequestId, usize)> {
         let (_, request) = self.sweeps.range(..=counter).next_back()?;
@@ -206,8 +190,8 @@ impl Engine {
     pub(super) fn stop_waiting(&mut self, request: RequestId, counter: u64, call: &Call) {
         let Some(id) = call.flight else { return };
         let Some(flight) = self.flights.leave(id, counter) else { return };
-        let Some(sent_at) = flight.sent_at else { return };
         let PlannedCall { partner, transport, shadow, response, .. } = call.planned;
+        let Some(sent_at) = flight.sent_at else { return self.asking.unqueue(partner, id.0) };
         let asked = CallId { epoch: self.config.boot_epoch, counter: id.0 };
         // Nobody is silent to a question that never left.
         let left = transport == Transport::Queued || !self.asking.take_back(partner, asked);

@@ -1,6 +1,6 @@
 //! From a decision to a durable batch, and from the batch to what may then be told.
 
-use schemas::RequestId;
+use schemas::{RequestId, Timestamp};
 
 use super::Engine;
 use super::decide::Change;
@@ -8,7 +8,9 @@ use super::hot::{InFlight, Presence, Task, Work};
 use super::input::CommitToken;
 use super::kept;
 use super::output::{Answer, Fact, Output};
+use super::pacing::{Awaited, News};
 use super::ranking::Demotion;
+use super::repeats::{receiver, repeated_to};
 use crate::batch::{AuditRow, Batch, Expect, IndexOp, OutboxRow};
 use crate::request::{Incident, PurchaseRequest};
 
@@ -34,6 +36,11 @@ impl Engine {
             next = Some(step.next);
         }
         let next = next.expect("a change has at least one step");
+        if !is_repeat(&work.task, before, self.now) {
+            for to in outbox.iter().filter_map(|row| receiver(&row.effect)) {
+                self.repeats.sent(to, self.now, &self.config.policy);
+            }
+        }
         let timers = next.timers.diff(&before.map(|record| record.timers).unwrap_or_default());
         let index = index_ops(before, &next);
         let fact = Fact::Transition {
@@ -83,12 +90,14 @@ impl Engine {
         let lied = above_cap(&done.next) && !hot.request().is_some_and(above_cap);
         let liar = done.next.checkout.as_ref().filter(|_| lied).map(|c| c.quote.partner.clone());
         let kept = hot.request().and_then(|before| kept::word(before, &done.next, &done.work.task));
+        let awaited = hot.request().and_then(Awaited::of);
         let terms_changed = hot.request().is_some_and(|record| record.terms != done.next.terms);
         hot.commands.extend(done.command);
         if terms_changed && let Some(sweep) = hot.sweep.as_mut() {
             sweep.reconsider(&done.next.terms, self.now, &self.config.policy);
         }
         hot.presence = Presence::Present(done.next);
+        self.watch_checkout(request, awaited, News::of(&done.work.task));
         if terms_changed {
             self.register_wake(request);
         }
@@ -121,6 +130,11 @@ impl Engine {
         assert!(in_flight.token == token, "one commit in flight per request");
         Some((request, in_flight))
     }
+}
+
+fn is_repeat(task: &Task, before: Option<&PurchaseRequest>, now: Timestamp) -> bool {
+    let (Task::Timer { kind, .. }, Some(record)) = (task, before) else { return false };
+    repeated_to(record, *kind, now).is_some()
 }
 
 fn index_ops(before: Option<&PurchaseRequest>, next: &PurchaseRequest) -> Vec<IndexOp> {

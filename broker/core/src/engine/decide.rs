@@ -5,7 +5,9 @@ use schemas::{CustomerId, Digest, RejectReason, RequestId, Timestamp};
 
 use super::Engine;
 use super::hot::{Hot, Presence, Task, Work};
+use super::input::TimerRow;
 use super::output::{Answer, Fact, Output};
+use super::repeats::repeated_to;
 use crate::batch::{CommandRecord, Part};
 use crate::event::Event;
 use crate::receipt::Receipt;
@@ -34,7 +36,8 @@ impl Engine {
     pub(super) fn advance(&mut self, request: RequestId) {
         loop {
             let Some(hot) = self.hot.get_mut(&request) else { return };
-            if hot.committing.is_some() || matches!(hot.presence, Presence::Loading) {
+            let is_loading = matches!(hot.presence, Presence::Loading);
+            if hot.committing.is_some() || is_loading || hot.waits_outside() {
                 return;
             }
             let Some(work) = hot.queue.pop_front() else { break };
@@ -47,6 +50,10 @@ impl Engine {
     }
 
     fn work(&mut self, request: RequestId, work: Work) {
+        if self.is_put_off(request, &work.task) {
+            return self.observe(Fact::RepeatPutOff { request });
+        }
+        let Some(work) = self.may_enter(request, work) else { return };
         let hot = &self.hot[&request];
         let decision = match &hot.presence {
             Presence::Present(record) => self.decide(hot, record, &work.task),
@@ -70,6 +77,18 @@ impl Engine {
         }
     }
 
+    /// A repetition for which its receiver has no budget now; it comes back by itself.
+    fn is_put_off(&mut self, request: RequestId, task: &Task) -> bool {
+        let Task::Timer { kind, at } = *task else { return false };
+        let record = self.hot.get(&request).and_then(Hot::request);
+        let due = record.filter(|record| record.timers.get(kind) == Some(at));
+        let Some(to) = due.and_then(|record| repeated_to(record, kind, self.now)) else {
+            return false;
+        };
+        let row = TimerRow { at, request, kind };
+        !self.repeats.allows(to, row, (self.now, &self.config.policy))
+    }
+
     fn decide_absent(&self, task: &Task) -> Decision {
         match task {
             Task::Create(submission) => self.create(submission),
@@ -86,7 +105,7 @@ impl Engine {
             Ok(created) => created,
             Err(rejection) => return refused(rejection),
         };
-        // Admission is immediate today; the pending state is where a queue would hold requests.
+        // Who waits to be let in waits before it exists: what exists is let in.
         let admitted = (created.next.status.kind() == PurchaseStatus::Pending)
             .then(|| transition::transition(&created.next, Event::Admitted, self.now, policy).ok())
             .flatten();
@@ -232,7 +251,7 @@ impl Task {
     }
 
     /// A requester is refused; an answer that is refused was given to nobody's question.
-    const fn refused(&self, request: RequestId, reason: RejectReason) -> Fact {
+    pub(super) const fn refused(&self, request: RequestId, reason: RejectReason) -> Fact {
         match self {
             Self::Answer(_) => Fact::StrayAnswer { request, reason },
             Self::Create(_)
@@ -265,14 +284,15 @@ fn not_found() -> Decision {
 }
 
 fn rejected(reason: RejectReason, detail: &str) -> Decision {
-    Decision::Answer(Answer::Rejected { reason, detail: detail.to_owned() })
+    let detail = detail.to_owned();
+    Decision::Answer(Answer::Rejected { reason, detail, retry_after: None })
 }
 
 fn refused(rejection: Rejection) -> Decision {
     match rejection {
         Rejection::Ignored(_) => Decision::Nothing,
         Rejection::Refused { reason, detail } => {
-            Decision::Answer(Answer::Rejected { reason, detail })
+            Decision::Answer(Answer::Rejected { reason, detail, retry_after: None })
         }
     }
 }

@@ -18,8 +18,20 @@ pub(super) struct Hot {
     pub(super) presence: Presence,
     pub(super) commands: Vec<CommandRecord>,
     pub(super) queue: VecDeque<Work>,
+    pub(super) entrance: Entrance,
     pub(super) committing: Option<InFlight>,
     pub(super) sweep: Option<Sweep>,
+}
+
+/// Whether a create of this request has been let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Entrance {
+    /// It has to ask.
+    Closed,
+    /// It stands in line; its create is the first of the queue.
+    Waiting,
+    /// It may become durable.
+    Open,
 }
 
 /// What the store knows of the request, as of the last commit.
@@ -82,6 +94,7 @@ impl Hot {
             presence: Presence::Loading,
             commands: Vec::new(),
             queue: VecDeque::new(),
+            entrance: Entrance::Closed,
             committing: None,
             sweep: None,
         }

@@ -1,7 +1,7 @@
 //! What the shell tells the engine.
 
 use schemas::id::CallId;
-use schemas::{CustomerId, Digest, PartnerId, RequestId, Timestamp};
+use schemas::{CustomerId, Digest, DurationMs, PartnerId, RequestId, Timestamp};
 
 use super::ranking::Word;
 use super::ranking::snapshot::SnapshotNumber;
@@ -125,7 +125,10 @@ pub enum QuoteOutcome {
         quote: Box<Quote>,
     },
     NoStock,
-    Refused,
+    /// `retry_after` says that this was too much for it now.
+    Refused {
+        retry_after: Option<DurationMs>,
+    },
 }
 
 /// A row of the timer table.

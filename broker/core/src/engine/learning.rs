@@ -17,6 +17,7 @@ impl Engine {
     pub(super) fn ended(&mut self, partner: PartnerIndex, outcome: CallOutcome, took: DurationMs) {
         self.ranking.ended(partner, outcome, took, self.now);
         self.observe(Fact::Quote { partner, outcome, took_ms: took.as_ms() });
+        self.limits_learn(partner, outcome, took);
         if self.ranking.is_failing(partner) {
             self.demote(partner, Demotion::Failing);
         }
@@ -47,7 +48,7 @@ impl Engine {
                 // A crash is no pardon.
                 Demotion::Integrity => self.save_ranking(true),
                 // Shows again soon enough.
-                Demotion::Failing | Demotion::LetsDown => {}
+                Demotion::Failing | Demotion::LetsDown | Demotion::Breaker => {}
             }
         }
     }
@@ -62,7 +63,7 @@ impl Engine {
         let outcome = match answer {
             QuoteOutcome::Offer { .. } => CallOutcome::Offer,
             QuoteOutcome::NoStock => CallOutcome::NoStock,
-            QuoteOutcome::Refused => CallOutcome::Refused,
+            QuoteOutcome::Refused { .. } => CallOutcome::Refused,
         };
         self.ranking.came_late(counter, partner, outcome, self.now);
     }
@@ -87,7 +88,7 @@ impl Engine {
                 Came::NotSent => false,
             },
             CallState::Asked => call.planned.counts && call.took(now) >= grace,
-            CallState::Unopened | CallState::Waiting => false,
+            CallState::Unopened | CallState::Waiting | CallState::LeftOut(_) => false,
         };
         let fared: Vec<Fared> = sweep
             .calls
@@ -121,11 +122,15 @@ impl Engine {
     pub(super) fn steer(&mut self, origin: Origin, word: Word) {
         let Some(index) = self.config.policy.partners.index_of(&word.partner) else {
             let detail = format!("there is no partner {}", word.partner);
-            let answer = Answer::Rejected { reason: RejectReason::NotFound, detail };
+            let reason = RejectReason::NotFound;
+            let answer = Answer::Rejected { reason, detail, retry_after: None };
             return self.outputs.push_back(Output::Done { origin, answer });
         };
         if self.steered.len() >= STEERED_MAX {
-            return self.turn_away(Some(origin), "too many words wait to be kept; try again");
+            let detail = "too many words wait to be kept; try again".to_owned();
+            let retry_after = Some(self.config.policy.overload.retry_after);
+            let answer = Answer::Rejected { reason: RejectReason::Overloaded, detail, retry_after };
+            return self.outputs.push_back(Output::Done { origin, answer });
         }
         self.ranking.steer(index, word);
         self.save_ranking(true);

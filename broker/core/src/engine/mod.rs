@@ -10,6 +10,8 @@
 //! queue; an answer (`Output::Done`) is given only from durable state. Sweeps are soft: they live
 //! here only and are simply run again after a crash.
 
+pub mod admission;
+mod admitting;
 mod answering;
 mod asking;
 mod calls;
@@ -22,10 +24,13 @@ pub mod input;
 mod kept;
 mod late;
 mod learning;
+pub mod limits;
 mod offers;
 pub mod output;
+mod pacing;
 pub mod planner;
 pub mod ranking;
+mod repeats;
 mod sweep;
 mod sweeping;
 mod timers;
@@ -33,20 +38,25 @@ mod timers;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-use schemas::{RejectReason, RequestId, Timestamp};
+use schemas::{RequestId, Timestamp};
 
 use crate::event::Event;
+use crate::partner::PartnerIndex;
 use crate::policy::Policy;
+use admission::Admission;
 use asking::Asking;
 use hot::{Hot, Presence, Task, Work};
 use input::{CommitToken, Input, Origin};
 use late::LateCalls;
+use limits::board::Board;
+use limits::ladder::{Ladder, Rung};
 use offers::cache::OfferCache;
 use offers::flights::Flights;
 use offers::slots::Slots;
-use output::{Answer, Fact, Output};
+use output::{Fact, Output};
 use ranking::snapshot::SnapshotNumber;
 use ranking::{Ranking, RankingStart};
+use repeats::{Receiver, Repeats};
 use timers::DurableTimers;
 pub use timers::WakeReason;
 
@@ -82,10 +92,19 @@ pub struct Engine {
     /// When each running sweep wants to be looked at.
     wakes: BTreeSet<(Timestamp, RequestId)>,
     timers: DurableTimers,
+    /// Creates that wait to be let in.
+    admission: Admission,
+    /// Requests that were let in and whose sweep has not begun.
+    starting: BTreeSet<RequestId>,
+    ladder: Ladder,
+    board: Board,
+    repeats: Repeats,
     asking: Asking,
     offers: OfferCache,
     flights: Flights,
     slots: Slots,
+    /// Sweeps that lost a question while something else was done.
+    stirred: BTreeSet<RequestId>,
     late: LateCalls,
     ranking: Ranking,
     /// Operators' words that wait for the snapshot that keeps them, oldest first.
@@ -104,16 +123,23 @@ impl Engine {
         let partners = config.policy.partners.len();
         let start = std::mem::take(&mut config.ranking);
         let ranking = Ranking::new(start, &config.policy.partners, now);
+        let board = Board::new(&config.policy.partners, &config.policy.overload, now);
         Self {
             config,
             hot: HashMap::new(),
             sweeps: BTreeMap::new(),
             wakes: BTreeSet::new(),
             timers: DurableTimers::default(),
+            admission: Admission::default(),
+            starting: BTreeSet::new(),
+            ladder: Ladder::default(),
+            board,
+            repeats: Repeats::default(),
             asking: Asking::new(partners),
             offers: OfferCache::new(partners),
             flights: Flights::default(),
             slots: Slots::default(),
+            stirred: BTreeSet::new(),
             late: LateCalls::default(),
             ranking,
             steered: Vec::new(),
@@ -131,7 +157,7 @@ impl Engine {
         self.now = self.now.max(now);
         self.take(input);
         self.wake_due();
-        self.offer_freed_slots();
+        self.come_to_rest();
     }
 
     /// The clock has jumped ahead: only since `at` as much time has passed as it shows.
@@ -147,8 +173,16 @@ impl Engine {
 
     /// When to call again at the latest, and why.
     pub fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)> {
+        let overload = &self.config.policy.overload;
         let sweep = self.wakes.first().map(|(at, _)| (*at, WakeReason::Sweep));
-        [self.timers.next_wake(), sweep].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let pace = self.asking.next_paced().map(|at| (at, WakeReason::Pace));
+        let repeat = self.repeats.next_ready(&self.config.policy);
+        let repeat = repeat.map(|at| (at, WakeReason::Repeat));
+        let calm = self.ladder.next_step(&overload.ladder);
+        let admission = self.admission.next_give_up().into_iter().chain(calm).min();
+        let admission = admission.map(|at| (at, WakeReason::Admission));
+        let all = [self.timers.next_wake(), sweep, pace, repeat, admission];
+        all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     /// Requests in memory.
@@ -164,6 +198,23 @@ impl Engine {
         &self.ranking
     }
 
+    /// How much is given up because there is too much to do.
+    pub fn rung(&self) -> Rung {
+        self.ladder.rung()
+    }
+
+    /// Creates that wait to be let in.
+    pub fn waiting(&self) -> usize {
+        self.admission.len()
+    }
+
+    /// Breakers that are not closed.
+    pub fn open_breakers(
+        &self,
+    ) -> BTreeMap<(PartnerIndex, limits::board::Operation), limits::breaker::State> {
+        self.board.open_breakers()
+    }
+
     fn take(&mut self, input: Input) {
         match input {
             Input::Tick => {}
@@ -171,7 +222,7 @@ impl Engine {
             Input::Create { origin, source, submission } => {
                 let request = submission.id;
                 if self.hot.len() >= self.config.hot_max && !self.hot.contains_key(&request) {
-                    return self.turn_away(Some(origin), "too many open requests; try again");
+                    return self.turn_away(Some(origin), request);
                 }
                 self.enqueue(request, Some(origin), source, Task::Create(submission));
             }
@@ -183,9 +234,11 @@ impl Engine {
                 self.enqueue(request, Some(origin), None, Task::Get { customer });
             }
             Input::Partner { origin, source, request, answer } => {
+                self.heard(&Receiver::Partner(answer.partner.clone()));
                 self.enqueue(request, Some(origin), source, Task::Answer(Event::Partner(answer)));
             }
             Input::Payment { origin, source, request, answer } => {
+                self.heard(&Receiver::Provider);
                 self.enqueue(request, Some(origin), source, Task::Answer(Event::Payment(answer)));
             }
             Input::Steer { origin, word } => self.steer(origin, *word),
@@ -217,18 +270,21 @@ impl Engine {
         self.ensure_loaded(request);
         let hot = self.hot.get_mut(&request).expect("just ensured");
         if hot.queue.len() >= QUEUE_PER_REQUEST_MAX {
-            return self.turn_away(origin, "too many messages wait for this request; try again");
+            return self.turn_away(origin, request);
         }
         hot.queue.push_back(Work { origin, source, task });
         self.advance(request);
     }
 
-    fn turn_away(&mut self, origin: Option<Origin>, why: &str) {
+    fn turn_away(&mut self, origin: Option<Origin>, request: RequestId) {
         if let Some(origin) = origin {
-            let answer =
-                Answer::Rejected { reason: RejectReason::Overloaded, detail: why.to_owned() };
+            let answer = self.too_busy(request);
             self.outputs.push_back(Output::Done { origin, answer });
         }
+    }
+
+    fn heard(&mut self, from: &Receiver) {
+        self.repeats.answered(from, self.now, &self.config.policy);
     }
 
     fn ensure_loaded(&mut self, request: RequestId) {
@@ -255,6 +311,9 @@ impl Engine {
 
     /// Durable timers and sweeps whose time has come.
     fn wake_due(&mut self) {
+        while let Some(row) = self.repeats.pop_ready(self.now, &self.config.policy) {
+            self.enqueue(row.request, None, None, Task::Timer { kind: row.kind, at: row.at });
+        }
         while let Some(row) = self.timers.pop_due(self.now) {
             self.enqueue(row.request, None, None, Task::Timer { kind: row.kind, at: row.at });
         }
@@ -267,6 +326,22 @@ impl Engine {
         }
         if let Some(until) = self.timers.scan_wanted(self.now) {
             self.outputs.push_back(Output::ScanTimers { until });
+        }
+    }
+
+    /// What one thing's end allows others: questions that waited leave, sweeps that lost some go
+    /// on, creates are let in. Until nothing more follows.
+    fn come_to_rest(&mut self) {
+        loop {
+            self.offer_freed_slots();
+            self.pump_due();
+            while let Some(request) = self.stirred.pop_first() {
+                self.go_on(request);
+            }
+            self.admit_waiting();
+            if self.stirred.is_empty() {
+                return;
+            }
         }
     }
 

@@ -3,15 +3,20 @@
 use schemas::id::CallId;
 use schemas::purchase::PurchaseStatus;
 use schemas::{
-    Condition, Currency, Destination, Isbn13, PartnerId, RejectReason, RequestId, Timestamp,
+    Condition, Currency, Destination, DurationMs, Isbn13, PartnerId, RejectReason, RequestId,
+    Timestamp,
 };
 
+use super::admission::Class;
 use super::input::{CommitToken, Origin};
+use super::limits::board::Operation;
+use super::limits::breaker::Switched;
+use super::limits::ladder::Rung;
 use super::ranking::snapshot::Snapshot;
 use super::ranking::{Demotion, View};
 use crate::batch::Batch;
 use crate::partner::PartnerIndex;
-use crate::receipt::search::{Ending, Opening};
+use crate::receipt::search::{Ending, Opening, SkipReason};
 use crate::request::PurchaseRequest;
 use crate::row::Row;
 
@@ -52,7 +57,12 @@ pub enum Answer {
     /// Applied now, or (replayed) before. The request as it stands.
     Accepted { replayed: bool, request: Box<PurchaseRequest> },
     /// Refused for good, or for now when the reason is transient.
-    Rejected { reason: RejectReason, detail: String },
+    Rejected {
+        reason: RejectReason,
+        detail: String,
+        /// The same may succeed after so long.
+        retry_after: Option<DurationMs>,
+    },
     /// A message of a partner or provider was taken in (applied, duplicate or late), or an
     /// operator's word is kept.
     Taken,
@@ -128,6 +138,36 @@ pub enum Fact {
         partner: PartnerIndex,
     },
     CommitConflict {
+        request: RequestId,
+    },
+    /// A create waits to be let in.
+    Waits {
+        class: Class,
+    },
+    /// A create that waited is let in.
+    LetIn {
+        class: Class,
+        waited_ms: u64,
+    },
+    /// More or less is given up.
+    Rung(Rung),
+    /// A partner whose turn it was is not asked after all.
+    LeftOut {
+        partner: PartnerIndex,
+        why: SkipReason,
+    },
+    /// An unanswered question is not asked again: there has been enough of that.
+    RetryDenied {
+        partner: PartnerIndex,
+    },
+    /// A breaker has opened or closed.
+    Breaker {
+        partner: PartnerIndex,
+        operation: Operation,
+        to: Switched,
+    },
+    /// A repetition waits because its receiver has had enough of them.
+    RepeatPutOff {
         request: RequestId,
     },
     /// An answer about a request that does not exist, or from somebody not concerned.

@@ -19,10 +19,12 @@ use schemas::directory::Transport;
 use schemas::purchase::Strategy;
 use schemas::{DurationMs, Timestamp};
 
+use super::limits::board::Board;
+use super::limits::ladder::Rung;
 use super::ranking::{Ranking, Standing};
 use crate::partner::{PartnerIndex, PartnerProfile};
 use crate::policy::Policy;
-use crate::receipt::search::{Opening, SkipReason, Skipped};
+use crate::receipt::search::{Degraded, Opening, SkipReason, Skipped};
 use crate::request::PurchaseRequest;
 pub(super) use stop::Next;
 
@@ -36,6 +38,10 @@ pub struct Plan {
     pub opening: Opening,
     /// Partners that are not asked whatever happens.
     pub skipped: Vec<Skipped>,
+    /// Of those, the ones that might have had the book: "nobody has it" is not said of them.
+    pub withheld: usize,
+    /// What was given up because there is too much to do.
+    pub degraded: Option<Degraded>,
     /// The sweep ends here at the latest.
     pub hard_stop: Timestamp,
     /// After so long without anything affordable more are asked.
@@ -64,6 +70,7 @@ pub(super) fn plan(
     now: Timestamp,
     policy: &Policy,
     ranking: &mut Ranking,
+    (board, rung): (&Board, Rung),
 ) -> Option<Plan> {
     let latest = request.terms.expires_at.saturating_sub(policy.placement_budget);
     let hard_stop = now.saturating_add(policy.sweep_hard_stop).min(latest);
@@ -72,6 +79,9 @@ pub(super) fn plan(
     }
     let mut skipped = Vec::new();
     let mut calls = candidates(request, now, hard_stop, policy, ranking, &mut skipped);
+    let withheld = leave_out(&mut calls, &mut skipped, SkipReason::BreakerOpen, policy, |call| {
+        board.blocks(call.partner, now)
+    });
     if known_are_too_few(&calls, policy) {
         for call in &mut calls {
             let profile = policy.partners.at(call.partner);
@@ -84,8 +94,22 @@ pub(super) fn plan(
         calls.iter_mut().for_each(|call| call.counts = !call.shadow);
     }
     let strategy = request.terms.strategy;
-    let first = order::arrange(&mut calls, strategy, now, policy, ranking);
-    let opening = if first == calls.len() { Opening::Everybody } else { Opening::BestRanked };
+    let degraded = (rung > Rung::Normal).then_some(Degraded::TierOneOnly);
+    let first = match degraded {
+        None => order::arrange(&mut calls, strategy, now, policy, ranking),
+        Some(Degraded::TierOneOnly) => order::only_the_best(&mut calls, now, policy, ranking),
+    };
+    let behind = calls.split_off(if degraded.is_some() { first } else { calls.len() });
+    let withheld = withheld + behind.iter().filter(|call| call.counts).count();
+    for call in &behind {
+        let id = &policy.partners.at(call.partner).id;
+        Skipped::note(&mut skipped, SkipReason::Degraded, id);
+    }
+    let opening = if degraded.is_none() && first == calls.len() {
+        Opening::Everybody
+    } else {
+        Opening::BestRanked
+    };
     if strategy == Strategy::Balanced {
         for call in &mut calls {
             call.worth_above = ranking.reservation(call.partner, policy);
@@ -98,7 +122,37 @@ pub(super) fn plan(
     let patience = usual(900)
         .unwrap_or_default()
         .clamp(policy.grace, policy.second_tier_after.max(policy.grace));
-    Some(Plan { calls, first, opening, skipped, hard_stop, second_after, patience })
+    Some(Plan {
+        calls,
+        first,
+        opening,
+        skipped,
+        withheld,
+        degraded,
+        hard_stop,
+        second_after,
+        patience,
+    })
+}
+
+/// Takes out those of which `wanted` says so; how many of them would have counted.
+fn leave_out(
+    calls: &mut Vec<PlannedCall>,
+    skipped: &mut Vec<Skipped>,
+    why: SkipReason,
+    policy: &Policy,
+    wanted: impl Fn(&PlannedCall) -> bool,
+) -> usize {
+    let mut counted = 0;
+    calls.retain(|call| {
+        let out = wanted(call);
+        if out {
+            counted += usize::from(call.counts);
+            Skipped::note(skipped, why, &policy.partners.at(call.partner).id);
+        }
+        !out
+    });
+    counted
 }
 
 /// Too few to compare newly come stores with, or to find the book at: then those count like

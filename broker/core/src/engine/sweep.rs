@@ -13,7 +13,7 @@ use super::ranking::snapshot::SnapshotNumber;
 use crate::partner::PartnerIndex;
 use crate::policy::Policy;
 use crate::quote::Quote;
-use crate::receipt::search::{Came, Opening, Skipped, Source};
+use crate::receipt::search::{Came, Degraded, Opening, SkipReason, Skipped, Source};
 use crate::request::{Submission, Terms};
 
 /// Soft state: lost in a crash, then simply run again.
@@ -30,6 +30,10 @@ pub(super) struct Sweep {
     pub(super) rounds: Vec<Opened>,
     /// Partners that are not asked whatever happens.
     pub(super) skipped: Vec<Skipped>,
+    /// Of those, the ones that might have had the book.
+    withheld: usize,
+    /// What was given up because there is too much to do.
+    pub(super) degraded: Option<Degraded>,
     pub(super) ranking: SnapshotNumber,
     pub(super) offers: Vec<Quote>,
     pub(super) hard_stop: Timestamp,
@@ -102,6 +106,8 @@ pub(super) enum CallState {
     Waiting,
     Asked,
     Ended(Came),
+    /// It is not asked in this sweep after all.
+    LeftOut(SkipReason),
 }
 
 /// What is due for a call.
@@ -137,6 +143,8 @@ impl Sweep {
             calls,
             rounds: Vec::new(),
             skipped: plan.skipped,
+            withheld: plan.withheld,
+            degraded: plan.degraded,
             ranking,
             hard_stop: plan.hard_stop,
             second_after: plan.second_after,
@@ -200,7 +208,7 @@ impl Sweep {
         let call = &mut self.calls[index];
         match call.state {
             CallState::Waiting | CallState::Asked => {}
-            CallState::Unopened | CallState::Ended(_) => return false,
+            CallState::Unopened | CallState::Ended(_) | CallState::LeftOut(_) => return false,
         }
         call.state = CallState::Ended(came);
         call.ended_at = now;
@@ -208,6 +216,16 @@ impl Sweep {
             self.outstanding -= 1;
         }
         true
+    }
+
+    /// It would have had to wait too long, or its partner is to be left alone. It counts as one that
+    /// has not answered.
+    pub(super) fn leave_out(&mut self, index: usize, why: SkipReason) {
+        let call = &mut self.calls[index];
+        if call.state == CallState::Waiting {
+            call.state = CallState::LeftOut(why);
+            self.outstanding -= usize::from(call.planned.counts);
+        }
     }
 
     /// Takes an offer in, if it is for enough copies in a good enough condition, and starts the
@@ -292,7 +310,7 @@ impl Sweep {
 
     /// Partners whose answer counts, whether or not it was their turn.
     pub(super) fn eligible(&self) -> usize {
-        self.calls.iter().filter(|call| call.planned.counts).count()
+        self.calls.iter().filter(|call| call.planned.counts).count() + self.withheld
     }
 
     /// … and of those, the ones that said something about stock.
@@ -377,7 +395,9 @@ impl Call {
                 | Came::Canceled
                 | Came::NotSent => false,
             },
-            CallState::Unopened | CallState::Waiting | CallState::Asked => false,
+            CallState::Unopened | CallState::Waiting | CallState::Asked | CallState::LeftOut(_) => {
+                false
+            }
         }
     }
 
@@ -407,7 +427,7 @@ impl Call {
         match self.state {
             CallState::Ended(_) => self.took(self.ended_at),
             CallState::Asked => self.took(now),
-            CallState::Unopened | CallState::Waiting => DurationMs(0),
+            CallState::Unopened | CallState::Waiting | CallState::LeftOut(_) => DurationMs(0),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::timer::TimerKind;
 impl Engine {
     /// Starts, keeps or drops the sweep so that it fits the request as it now stands.
     pub(super) fn align_sweep(&mut self, request: RequestId) {
+        self.starting.remove(&request);
         let Some(hot) = self.hot.get(&request) else { return };
         let Some(record) = hot.request() else { return };
         let wanted = (record.status == Status::Searching
@@ -38,7 +39,9 @@ impl Engine {
         // Without time for a sweep the expiry timer ends the request.
         let policy = &self.config.policy;
         self.ranking.review_if_due(policy, self.now);
-        let Some(plan) = planner::plan(record, self.now, policy, &mut self.ranking) else { return };
+        let load = (&self.board, self.ladder.rung());
+        let plan = planner::plan(record, self.now, policy, &mut self.ranking, load);
+        let Some(plan) = plan else { return };
         let first_call = self.next_call;
         self.next_call += plan.calls.len().max(1) as u64;
         let (asked, why) = (plan.first, plan.opening);
@@ -105,12 +108,21 @@ impl Engine {
         };
         let partner = sweep.calls[index].partner();
         match due {
-            Due::Retry => self.ask_again(request, index),
+            Due::Retry => {
+                let policy = &self.config.policy.overload;
+                let allowed = self.board.may_retry(partner, policy, self.now)
+                    && self.may_repeat(partner, request);
+                if allowed {
+                    return self.ask_again(request, index);
+                }
+                self.observe(Fact::RetryDenied { partner });
+                self.give_up_call(request, index);
+            }
             Due::GiveUp => self.give_up_call(request, index),
             Due::Hedge => {
                 sweep.hedged(index);
-                let cap = self.config.policy.partners.at(partner).in_flight_max;
-                if self.asking.spend_hedge(partner, cap) {
+                let cap = self.board.limit(partner);
+                if self.asking.spend_hedge(partner, cap) && self.may_repeat(partner, request) {
                     self.send_copy(request, index);
                     self.observe(Fact::Hedged { partner });
                 }

@@ -19,6 +19,12 @@ pub enum WakeReason {
     Timer(TimerKind),
     Sweep,
     Scan,
+    /// A question that was held back may leave.
+    Pace,
+    /// A repetition that was held back may leave.
+    Repeat,
+    /// The patience of somebody who waits to be let in ends, or calm has lasted long enough.
+    Admission,
 }
 
 #[derive(Debug, Default)]

@@ -16,6 +16,15 @@ pub struct Search {
     /// Stores whose offer was not taken, though good: requests that came before were buying the
     /// last copies they were known to have.
     pub passed_over: Vec<PartnerId>,
+    /// What was given up because there was too much to do.
+    pub degraded: Option<Degraded>,
+}
+
+/// What a sweep did without under load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Degraded {
+    /// Only the best ranked were asked.
+    TierOneOnly,
 }
 
 /// Partners asked at the same time.
@@ -120,6 +129,14 @@ pub enum SkipReason {
     Shadow,
     /// The search ended before it was its turn.
     NotNeeded,
+    /// Its rate or that of its region was used up for too long.
+    RateLimited,
+    /// It had asked to be left alone for longer than there was time.
+    AskedForPause,
+    /// Most of what it was sent lately failed, or an operator said so.
+    BreakerOpen,
+    /// There was too much to do for asking more than the best ranked.
+    Degraded,
 }
 
 impl Opening {
@@ -177,6 +194,32 @@ impl Skipped {
         entry.count = entry.count.saturating_add(1);
         if entry.named.len() < SKIPPED_NAMED_MAX {
             entry.named.push(partner.clone());
+        }
+    }
+}
+
+impl SkipReason {
+    pub const ALL: [Self; 8] = [
+        Self::DoesNotServe,
+        Self::Banned,
+        Self::Shadow,
+        Self::NotNeeded,
+        Self::RateLimited,
+        Self::AskedForPause,
+        Self::BreakerOpen,
+        Self::Degraded,
+    ];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::DoesNotServe => "does_not_serve",
+            Self::Banned => "banned",
+            Self::Shadow => "shadow",
+            Self::NotNeeded => "not_needed",
+            Self::RateLimited => "rate_limited",
+            Self::AskedForPause => "asked_for_pause",
+            Self::BreakerOpen => "breaker_open",
+            Self::Degraded => "degraded",
         }
     }
 }

@@ -9,6 +9,7 @@
 
 mod engine;
 mod golden;
+mod limits;
 mod model;
 mod parts;
 mod support;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::basic::{DiskCondition, DiskMoney, DiskStrategy, DiskVerdict, at, ms};
 use super::quote::DiskCost;
-use super::search::DiskSearch;
+use super::search::{DiskDegraded, DiskSearch};
 use super::sharing::DiskSharing;
 use super::{DiskError, decode, decode_first, encode};
 
@@ -105,8 +105,12 @@ pub fn write(receipt: &Receipt) -> Vec<u8> {
     let mut bytes = encode(&DiskReceipt::from(receipt));
     if let Some(search) = &receipt.search {
         bytes.extend(encode(&DiskSearch::new(search, &receipt.quotes)));
-        if let Some(sharing) = DiskSharing::new(search) {
+        let sharing = DiskSharing::new(search);
+        if !sharing.is_empty() || search.degraded.is_some() {
             bytes.extend(encode(&sharing));
+        }
+        if let Some(degraded) = search.degraded {
+            bytes.extend(encode(&DiskDegraded::from(degraded)));
         }
     }
     bytes
@@ -118,6 +122,7 @@ pub struct ReceiptParts<'a> {
     pub receipt: DiskReceipt<'a>,
     pub search: Option<DiskSearch<'a>>,
     pub sharing: Option<DiskSharing<'a>>,
+    pub degraded: Option<DiskDegraded>,
 }
 
 /// Its parts.
@@ -126,12 +131,19 @@ pub struct ReceiptParts<'a> {
 /// Bytes that are no receipt, or bytes left over.
 pub fn split(bytes: &[u8]) -> Result<ReceiptParts<'_>, DiskError> {
     let (receipt, rest) = decode_first("receipt", bytes)?;
+    let mut parts = ReceiptParts { receipt, search: None, sharing: None, degraded: None };
     if rest.is_empty() {
-        return Ok(ReceiptParts { receipt, search: None, sharing: None });
+        return Ok(parts);
     }
     let (search, rest) = decode_first("search", rest)?;
-    let sharing = (!rest.is_empty()).then(|| decode("sharing", rest)).transpose()?;
-    Ok(ReceiptParts { receipt, search: Some(search), sharing })
+    parts.search = Some(search);
+    if rest.is_empty() {
+        return Ok(parts);
+    }
+    let (sharing, rest) = decode_first("sharing", rest)?;
+    parts.sharing = Some(sharing);
+    parts.degraded = (!rest.is_empty()).then(|| decode("degradation", rest)).transpose()?;
+    Ok(parts)
 }
 
 /// The receipt of these bytes.
@@ -145,6 +157,9 @@ pub fn read(bytes: &[u8]) -> Result<Receipt, DiskError> {
     receipt.search = search;
     if let (Some(sharing), Some(search)) = (parts.sharing, &mut receipt.search) {
         sharing.restore(search)?;
+    }
+    if let Some(search) = &mut receipt.search {
+        search.degraded = parts.degraded.map(Into::into);
     }
     Ok(receipt)
 }

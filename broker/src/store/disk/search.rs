@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use broker_core::quote::Quote;
 use broker_core::receipt::search::{
-    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped, Source,
+    Asked, Came, Degraded, Ending, Opening, Round, Search, SkipReason, Skipped, Source,
 };
 use schemas::{DurationMs, PartnerId};
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,19 @@ mirror!(DiskOpening = Opening { Everybody, BestRanked, NothingAffordable, Slow, 
 mirror!(
     DiskEnding = Ending { AllEnded, FirstFit, ClearlyBelow, GraceOver, NotWorthAsking, HardStop }
 );
-mirror!(DiskSkipReason = SkipReason { DoesNotServe, Banned, Shadow, NotNeeded });
+mirror!(
+    DiskSkipReason = SkipReason {
+        DoesNotServe,
+        Banned,
+        Shadow,
+        NotNeeded,
+        RateLimited,
+        AskedForPause,
+        BreakerOpen,
+        Degraded,
+    }
+);
+mirror!(DiskDegraded = Degraded { TierOneOnly });
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskSearch<'a> {
@@ -119,6 +131,7 @@ impl<'a> DiskSearch<'a> {
                 .map(DiskSkipped::into_domain)
                 .collect::<Result<_, _>>()?,
             passed_over: Vec::new(),
+            degraded: None,
         })
     }
 }

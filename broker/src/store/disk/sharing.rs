@@ -30,8 +30,7 @@ pub enum DiskSource {
 }
 
 impl<'a> DiskSharing<'a> {
-    /// `None`: it shared nothing.
-    pub(super) fn new(search: &'a Search) -> Option<Self> {
+    pub(super) fn new(search: &'a Search) -> Self {
         let mut sources = Vec::new();
         for (number, round) in (0..).zip(&search.rounds) {
             for (place, asked) in (0..).zip(&round.asked) {
@@ -44,8 +43,12 @@ impl<'a> DiskSharing<'a> {
             }
         }
         let passed_over: Vec<_> = search.passed_over.iter().map(PartnerId::as_str).collect();
-        let nothing = sources.is_empty() && passed_over.is_empty();
-        (!nothing).then_some(Self { sources, passed_over })
+        Self { sources, passed_over }
+    }
+
+    /// It shared nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.passed_over.is_empty()
     }
 
     /// Puts it back into the account it was taken from.

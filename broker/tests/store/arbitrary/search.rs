@@ -1,9 +1,10 @@
 //! The account of a search.
 
 use broker_core::receipt::search::{
-    Asked, Came, Ending, Opening, Round, Search, SkipReason, Skipped, Source,
+    Asked, Came, Degraded, Ending, Opening, Round, Search, SkipReason, Skipped, Source,
 };
 use proptest::collection::vec;
+use proptest::option::of;
 use proptest::prelude::*;
 use proptest::sample::select;
 use schemas::DurationMs;
@@ -37,17 +38,12 @@ pub(super) fn search() -> impl Strategy<Value = Search> + Clone {
         });
     let round = (any::<u32>(), select(Opening::ALL.to_vec()), vec(asked, 0..4))
         .prop_map(|(after, why, asked)| Round { after: DurationMs(after.into()), why, asked });
-    let why = select(vec![
-        SkipReason::DoesNotServe,
-        SkipReason::Banned,
-        SkipReason::Shadow,
-        SkipReason::NotNeeded,
-    ]);
-    let skipped = (why, any::<u16>(), vec(partner(), 0..3))
+    let skipped = (select(SkipReason::ALL.to_vec()), any::<u16>(), vec(partner(), 0..3))
         .prop_map(|(why, count, named)| Skipped { why, count, named });
-    let lists = (vec(round, 0..4), vec(skipped, 0..3), vec(partner(), 0..2));
+    let degraded = of(Just(Degraded::TierOneOnly));
+    let lists = (vec(round, 0..4), vec(skipped, 0..3), vec(partner(), 0..2), degraded);
     (any::<u64>(), select(Ending::ALL.to_vec()), lists).prop_map(|(ranking, ended, lists)| {
-        let (rounds, skipped, passed_over) = lists;
-        Search { ranking, ended, rounds, skipped, passed_over }
+        let (rounds, skipped, passed_over, degraded) = lists;
+        Search { ranking, ended, rounds, skipped, passed_over, degraded }
     })
 }

@@ -102,6 +102,7 @@ fn search() -> Search {
         rounds: vec![first],
         skipped: vec![far, last],
         passed_over: Vec::new(),
+        degraded: None,
     }
 }
 

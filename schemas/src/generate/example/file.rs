@@ -3,7 +3,7 @@
 use super::{isbn, partner_id, text};
 use crate::catalog::CatalogEntry;
 use crate::destination::Country;
-use crate::directory::{Directory, LookupKind, PartnerEntry, PaymentMode, Transport};
+use crate::directory::{BreakerMode, Directory, LookupKind, PartnerEntry, PaymentMode, Transport};
 use crate::{Currency, DurationMs};
 
 pub fn catalog_entry() -> CatalogEntry {
@@ -36,6 +36,10 @@ pub fn directory() -> Directory {
             quotes_reusable: true,
             reuse_above: 100,
             offer_ttl_ms: Some(DurationMs::from_secs(60)),
+            in_flight_start: 16,
+            calls_per_s: 2000,
+            calls_burst: 100,
+            breaker: BreakerMode::Active,
         }],
     }
 }

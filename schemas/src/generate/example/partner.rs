@@ -49,7 +49,10 @@ pub fn quote_answers() -> QuoteAnswers {
         in_stock: 4,
         valid_until: at("12:10:00"),
     };
-    let refused = QuoteOutcome::Refused { reason: text("too many questions") };
+    let refused = QuoteOutcome::Refused {
+        reason: text("too many questions"),
+        retry_after_ms: Some(DurationMs(500)),
+    };
     let outcomes = [QuoteOutcome::Offer(offer), QuoteOutcome::NoStock, refused];
     let items = (1..).zip(outcomes).map(|(n, outcome)| QuoteAnswer { call_id: call(n), outcome });
     QuoteAnswers { items: items.collect() }

@@ -10,7 +10,7 @@ use crate::purchase::{
     GetPurchase, ListPurchases, ListReply, Mode, PurchaseStatus, PurchaseView, QuoteView, Strategy,
     UpdatePurchase,
 };
-use crate::{Condition, Destination, RejectReason};
+use crate::{Condition, Destination, DurationMs, RejectReason};
 
 pub(in crate::generate) const ACCEPT_TOKEN: &str = "9f86d081884c7d659a2feaa0c55ad015";
 
@@ -165,12 +165,20 @@ fn problem() -> Problem {
         .with_field("max_total.amount")
 }
 
+fn too_many() -> Problem {
+    let detail = "too many requests were created; try again in 6000 ms";
+    Problem::new(RejectReason::RateLimited, detail)
+        .with_request(request_id())
+        .with_retry_after(DurationMs(6000))
+}
+
 pub fn command_replies() -> Vec<(&'static str, CommandReply)> {
     let accepted = |request| CommandReply::Accepted { replayed: true, request: Box::new(request) };
     vec![
         ("accepted", accepted(ordered())),
         ("accepted_failed", accepted(failed())),
         ("rejected", CommandReply::Rejected(problem())),
+        ("rejected_for_now", CommandReply::Rejected(too_many())),
     ]
 }
 

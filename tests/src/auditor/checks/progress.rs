@@ -1,6 +1,9 @@
 //! Nothing waits for ever, and a useful broker buys.
 
+use std::collections::BTreeSet;
+
 use broker_core::effect::Effect;
+use broker_core::receipt::search::{Came, SkipReason};
 use broker_core::request::{Step as CheckoutStep, Undo};
 use broker_core::timer::TimerKind;
 use broker_core::{Event, Policy, PurchaseRequest};
@@ -141,8 +144,8 @@ fn undo_time(policy: &Policy) -> DurationMs {
     DurationMs(waits.map(DurationMs::as_ms).sum::<u64>() * 2)
 }
 
-/// P8, invariant Useful: with an honest store that had the book all along within the limit, enough
-/// time, nothing disturbed and a customer who lets it happen, the book is bought; with `cheapest`
+/// P8, invariant Useful: with an honest store that had the book all along within the limit, and that
+/// no limit on questions kept from being asked, enough time, nothing disturbed and a customer who lets it happen, the book is bought; with `cheapest`
 /// at no more than the cheapest such store asks. A broker that never buys keeps every other
 /// promise.
 pub(in crate::auditor) fn useful(book: &Casebook<'_>, findings: &mut Findings) {
@@ -154,6 +157,8 @@ pub(in crate::auditor) fn useful(book: &Casebook<'_>, findings: &mut Findings) {
         let Some(head) = case.head else { continue };
         let limit = head.submission.terms.max_total;
         let eligible = of_request.iter().filter(|s| s.total.at_most(limit).unwrap_or(false));
+        let left_out = left_out_for_load(book, request);
+        let eligible = eligible.filter(|s| !left_out.contains(&s.partner));
         let Some(best) = eligible.map(|s| s.total.minor()).min() else { continue };
         let honest: Vec<&PartnerId> = of_request.iter().map(|s| &s.partner).collect();
         if !had_a_fair_chance(book, case, head, &honest) {
@@ -173,6 +178,30 @@ pub(in crate::auditor) fn useful(book: &Casebook<'_>, findings: &mut Findings) {
             });
         }
     }
+}
+
+/// Stores that a limit kept from being asked, as the receipts say: from them nothing can be bought.
+fn left_out_for_load<'a>(book: &Casebook<'a>, request: RequestId) -> BTreeSet<&'a PartnerId> {
+    let receipts = book.evidence.receipts.get(&request).map_or(&[][..], Vec::as_slice);
+    let searches = receipts.iter().filter_map(|receipt| receipt.search.as_ref());
+    let for_load = |why: SkipReason| match why {
+        SkipReason::RateLimited
+        | SkipReason::AskedForPause
+        | SkipReason::BreakerOpen
+        | SkipReason::Degraded => true,
+        SkipReason::DoesNotServe
+        | SkipReason::Banned
+        | SkipReason::Shadow
+        | SkipReason::NotNeeded => false,
+    };
+    let mut stores = BTreeSet::new();
+    for search in searches {
+        let skipped = search.skipped.iter().filter(|skipped| for_load(skipped.why));
+        stores.extend(skipped.flat_map(|skipped| &skipped.named));
+        let asked = search.rounds.iter().flat_map(|round| &round.asked);
+        stores.extend(asked.filter(|one| one.came == Came::NotSent).map(|one| &one.partner));
+    }
+    stores
 }
 
 /// Nothing but the broker itself can be to blame when this request is not ordered.

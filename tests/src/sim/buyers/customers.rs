@@ -117,7 +117,8 @@ impl Buyers for Customers {
             Answer::Silent => self.again(act, now, choices),
             Answer::Reply(reply) => match reply.as_ref() {
                 CommandReply::Rejected(problem) if problem.retryable => {
-                    self.again(act, now, choices)
+                    let wait = problem.retry_after_ms.unwrap_or_default();
+                    self.again(act, now.saturating_add(wait), choices)
                 }
                 CommandReply::Rejected(_) | CommandReply::Accepted { .. } => Vec::new(),
             },

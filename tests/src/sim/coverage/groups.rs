@@ -4,9 +4,12 @@ use std::sync::LazyLock;
 
 use broker_core::Event;
 use broker_core::effect::{EventKind, Outcome, PartnerCommand, PaymentCommand};
-use broker_core::engine::output::CallOutcome;
+use broker_core::engine::limits::board::Operation;
+use broker_core::engine::limits::breaker::Switched;
+use broker_core::engine::limits::ladder::Rung;
+use broker_core::engine::output::{CallOutcome, Fact};
 use broker_core::event::{LapsedOperation, Ruling};
-use broker_core::receipt::search::{Ending, Opening};
+use broker_core::receipt::search::{Ending, Opening, SkipReason};
 use broker_core::request::{Incident, Step};
 use broker_core::row::Row;
 use broker_core::timer::TimerKind;
@@ -28,6 +31,8 @@ pub enum Group {
     Checkout,
     /// What the search saw.
     Search,
+    /// What was limited, and how.
+    Load,
     /// Why partners were asked.
     Round,
     /// Why sweeps ended.
@@ -80,8 +85,6 @@ pub const OUT_OF_REACH: &[OutOfReach] = &[
     reason("authorization_expired", RESERVED),
     reason("placement_unknown", RESERVED),
     reason("destination_unserviceable", RESERVED),
-    reason("rate_limited", RESERVED),
-    reason("overloaded", SHELL),
     reason("shutting_down", SHELL),
     reason("internal", "the answer to a mistake of ours"),
     event("frozen"),
@@ -91,12 +94,13 @@ pub const OUT_OF_REACH: &[OutOfReach] = &[
 ];
 
 impl Group {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Row,
         Self::Event,
         Self::Status,
         Self::Checkout,
         Self::Search,
+        Self::Load,
         Self::Round,
         Self::Ending,
         Self::Command,
@@ -117,6 +121,7 @@ impl Group {
             Self::Status => "status",
             Self::Checkout => "checkout",
             Self::Search => "search",
+            Self::Load => "load",
             Self::Round => "round",
             Self::Ending => "ending",
             Self::Command => "command",
@@ -138,6 +143,7 @@ impl Group {
             Self::Status | Self::Outcome => &STATUSES,
             Self::Checkout => CHECKOUTS,
             Self::Search => SEARCH,
+            Self::Load => LOAD,
             Self::Round => &OPENINGS,
             Self::Ending => &ENDINGS,
             Self::Command => COMMANDS,
@@ -243,6 +249,22 @@ const SEARCH: &[&str] = &[
     "stray_answer",
 ];
 
+const LOAD: &[&str] = &[
+    "waits",
+    "let_in",
+    "rung_normal",
+    "rung_tier_1_only",
+    "rung_refusing",
+    "left_out_rate_limited",
+    "left_out_asked_for_pause",
+    "left_out_breaker_open",
+    "retry_denied",
+    "breaker_opened",
+    "breaker_closed",
+    "order_breaker_opened",
+    "repeat_put_off",
+];
+
 const COMMANDS: &[&str] = &[
     "reserve",
     "release",
@@ -308,6 +330,26 @@ pub(super) const fn call_label(outcome: CallOutcome) -> &'static str {
         CallOutcome::Invalid => "invalid",
         CallOutcome::TimedOut => "timed_out",
         CallOutcome::Down => "down",
+    }
+}
+
+/// `fact` is one about load.
+pub(super) fn load_label(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::Waits { .. } => "waits",
+        Fact::LetIn { .. } => "let_in",
+        Fact::Rung(Rung::Normal) => "rung_normal",
+        Fact::Rung(Rung::TierOneOnly) => "rung_tier_1_only",
+        Fact::Rung(Rung::Refusing) => "rung_refusing",
+        Fact::LeftOut { why: SkipReason::RateLimited, .. } => "left_out_rate_limited",
+        Fact::LeftOut { why: SkipReason::AskedForPause, .. } => "left_out_asked_for_pause",
+        Fact::LeftOut { .. } => "left_out_breaker_open",
+        Fact::RetryDenied { .. } => "retry_denied",
+        Fact::Breaker { to: Switched::Closed, .. } => "breaker_closed",
+        Fact::Breaker { operation: Operation::Quote, .. } => "breaker_opened",
+        Fact::Breaker { .. } => "order_breaker_opened",
+        Fact::RepeatPutOff { .. } => "repeat_put_off",
+        other => panic!("not about load: {other:?}"),
     }
 }
 

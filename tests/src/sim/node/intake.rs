@@ -59,8 +59,9 @@ impl Node {
     pub(super) fn decided(&mut self, delivery: Delivery, answer: Answer, scene: &mut Scene) {
         match Fate::of(answer) {
             Fate::Done => scene.done(self.id, delivery),
-            Fate::Later => {
-                let until = scene.now.saturating_add(Limits::default().redelivery_delay_ms);
+            Fate::Later(after) => {
+                let least = Limits::default().redelivery_delay_ms;
+                let until = scene.now.saturating_add(after.map_or(least, |after| after.max(least)));
                 scene.settle(Peer::Broker(self.id), delivery, Some(until));
             }
             Fate::GivenUp(refused) => self.give_up(delivery, refused, scene),

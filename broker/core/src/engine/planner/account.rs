@@ -27,30 +27,35 @@ impl Sweep {
         let mut skipped = self.skipped.clone();
         for call in &self.calls {
             let partner = &partners.at(call.partner()).id;
-            match call.round.and_then(|round| rounds.get_mut(usize::from(round))) {
-                Some(round) => {
-                    let (came, took) = (call.came(), call.lasted(now));
+            let round = call.round.and_then(|round| rounds.get_mut(usize::from(round)));
+            match (call.came(), round) {
+                (Ok(came), Some(round)) => {
+                    let took = call.lasted(now);
                     let (partner, source) = (partner.clone(), call.source);
                     round.asked.push(Asked { partner, came, source, took });
                 }
-                None => {
+                (Err(why), _) => Skipped::note(&mut skipped, why, partner),
+                (Ok(_), None) => {
                     let shadow = call.planned.shadow;
                     let why = if shadow { SkipReason::Shadow } else { SkipReason::NotNeeded };
                     Skipped::note(&mut skipped, why, partner);
                 }
             }
         }
-        Search { ranking: self.ranking.0, ended, rounds, skipped, passed_over }
+        let degraded = self.degraded;
+        Search { ranking: self.ranking.0, ended, rounds, skipped, passed_over, degraded }
     }
 }
 
 impl Call {
-    fn came(&self) -> Came {
+    /// What came of it, or why it was left out although it was its turn.
+    fn came(&self) -> Result<Came, SkipReason> {
         match self.state {
-            CallState::Ended(_) if self.planned.shadow => Came::Shadow,
-            CallState::Ended(came) => came,
-            CallState::Asked => Came::Canceled,
-            CallState::Waiting | CallState::Unopened => Came::NotSent,
+            CallState::Ended(_) if self.planned.shadow => Ok(Came::Shadow),
+            CallState::Ended(came) => Ok(came),
+            CallState::Asked => Ok(Came::Canceled),
+            CallState::Waiting | CallState::Unopened => Ok(Came::NotSent),
+            CallState::LeftOut(why) => Err(why),
         }
     }
 }

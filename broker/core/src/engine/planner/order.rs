@@ -37,6 +37,18 @@ pub(super) fn arrange(
     }
 }
 
+/// Puts the calls in order, best first, and says how many of them are asked at all when there is
+/// too much to do, whatever the strategy.
+pub(super) fn only_the_best(
+    calls: &mut [PlannedCall],
+    now: Timestamp,
+    policy: &Policy,
+    ranking: &mut Ranking,
+) -> usize {
+    by_rank(calls, now, ranking, |call, ranking| Reverse(ranking.draw(call.partner)));
+    usize::from(policy.tier_size).max(1).min(known(calls))
+}
+
 /// Partners that are bought from. In the order of rank they come before the shadows.
 fn known(calls: &[PlannedCall]) -> usize {
     calls.iter().filter(|call| !call.shadow).count()

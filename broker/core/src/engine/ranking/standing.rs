@@ -105,6 +105,8 @@ pub enum Demotion {
     Failing,
     /// Most of its latest offers were refused when they were taken up.
     LetsDown,
+    /// One of its breakers has opened.
+    Breaker,
 }
 
 impl Demotion {
@@ -113,6 +115,7 @@ impl Demotion {
             Self::Integrity => "integrity",
             Self::Failing => "failing",
             Self::LetsDown => "lets_down",
+            Self::Breaker => "breaker",
         }
     }
 }
@@ -168,9 +171,8 @@ impl Ranking {
                 (place.answers, place.wins) = (0, 0);
                 had_shown
             }
-            (Standing::Shadow, Demotion::Failing | Demotion::LetsDown) | (Standing::Third, _) => {
-                false
-            }
+            (Standing::Shadow, Demotion::Failing | Demotion::LetsDown | Demotion::Breaker)
+            | (Standing::Third, _) => false,
         }
     }
 

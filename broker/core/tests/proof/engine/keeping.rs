@@ -183,7 +183,7 @@ fn an_honest_no_is_an_answer_in_time_and_costs_no_tier() {
     for number in 1..=30 {
         ask(&mut rig, number, Strategy::Balanced);
         let call = rig.question("a").call;
-        rig.say("a", call, QuoteOutcome::Refused);
+        rig.say("a", call, QuoteOutcome::Refused { retry_after: None });
         rig.has_none("b");
         rig.asked.clear();
     }

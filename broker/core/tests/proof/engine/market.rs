@@ -118,7 +118,7 @@ impl Market {
             let takes = 120 * speed / 100 * time / 1000;
             let outcome = match self.chance.below(100) {
                 0 | 1 => continue,
-                2 => QuoteOutcome::Refused,
+                2 => QuoteOutcome::Refused { retry_after: None },
                 3.. => match self.price(store, wanted) {
                     None => QuoteOutcome::NoStock,
                     Some(price) => {

@@ -139,7 +139,7 @@ fn no_stock_needs_coverage() {
         rig.has_none(name);
     }
     let silent = rig.question("e").call;
-    rig.say("e", silent, QuoteOutcome::Refused);
+    rig.say("e", silent, QuoteOutcome::Refused { retry_after: None });
     assert_eq!(rig.status(request_id(1)), "out_of_stock");
     assert_eq!(rig.disk.receipts[0].verdict, Verdict::NoStock);
     assert_eq!(rig.disk.receipts[0].coverage_permille(), 800);
@@ -153,7 +153,7 @@ fn too_few_answers_are_no_answer() {
     }
     for name in ["d", "e"] {
         let call = rig.question(name).call;
-        rig.say(name, call, QuoteOutcome::Refused);
+        rig.say(name, call, QuoteOutcome::Refused { retry_after: None });
     }
     let request = rig.request(request_id(1));
     assert_eq!((status(request), request.fruitless), ("searching".to_owned(), 1));

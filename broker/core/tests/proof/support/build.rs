@@ -2,10 +2,11 @@
 
 use broker_core::Policy;
 use broker_core::partner::{PartnerProfile, Partners};
+use broker_core::policy::Overload;
 use broker_core::quote::{Cost, Quote};
 use broker_core::request::{Submission, Terms};
 use schemas::destination::{Country, Destination};
-use schemas::directory::{LookupKind, Transport};
+use schemas::directory::{BreakerMode, LookupKind, Transport};
 use schemas::id::{CommandId, OrderId, PaymentToken, QuoteId, ReservationId};
 use schemas::purchase::{Mode, Strategy};
 use schemas::text::Text;
@@ -66,6 +67,10 @@ pub(crate) fn ideal(name: &str) -> PartnerProfile {
         quotes_reusable: false,
         reuse_above: 100,
         offer_ttl: None,
+        in_flight_start: 1000,
+        calls_per_s: 1_000_000,
+        calls_burst: 1_000_000,
+        breaker: BreakerMode::Active,
     }
 }
 
@@ -113,7 +118,8 @@ pub(crate) fn queued(name: &str) -> PartnerProfile {
 }
 
 pub(crate) fn policy_with(profiles: Vec<PartnerProfile>) -> Policy {
-    Policy::standard(Partners::new(profiles, Digest::of(b"directory")))
+    let standard = Policy::standard(Partners::new(profiles, Digest::of(b"directory")));
+    Policy { overload: Overload::wide_open(), ..standard }
 }
 
 /// One partner of every temper.

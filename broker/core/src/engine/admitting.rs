@@ -1,0 +1,159 @@
+//! Who may create a request now, who waits, and who is told to come back. Decided before anything
+//! is promised; what exists already is answered from the store whatever the load.
+
+use schemas::{DurationMs, RejectReason, RequestId};
+
+use super::Engine;
+use super::admission::{Joined, Ticket};
+use super::hot::{Entrance, Hot, Presence, Task, Work};
+use super::limits::ladder::Rung;
+use super::output::{Answer, Fact, Output};
+use super::ranking::sampling::Stream;
+use crate::request::Submission;
+
+impl Engine {
+    /// Whether this task may be decided now. Otherwise it waits or was told off.
+    pub(super) fn may_enter(&mut self, request: RequestId, work: Work) -> Option<Work> {
+        let hot = &self.hot[&request];
+        let is_new = matches!(hot.presence, Presence::Absent) && hot.entrance == Entrance::Closed;
+        let Task::Create(submission) = &work.task else { return Some(work) };
+        // What was accepted by a stream and waited there too long still ends as expired.
+        if !is_new || submission.terms.expires_at <= self.now {
+            return Some(work);
+        }
+        if let Some(answer) = self.refused_at_once(submission) {
+            self.tell_off(request, work, answer);
+            return None;
+        }
+        self.board.take_create(&submission.customer, &self.config.policy.overload, self.now);
+        if self.admission.is_empty() && self.has_room() {
+            self.let_in(request);
+            return Some(work);
+        }
+        self.wait_in_line(request, work);
+        None
+    }
+
+    fn refused_at_once(&self, submission: &Submission) -> Option<Answer> {
+        let policy = &self.config.policy.overload;
+        if self.ladder.rung() >= Rung::Refusing {
+            return Some(self.too_busy(submission.id));
+        }
+        let wait = self.board.create_wait(&submission.customer, policy, self.now);
+        (wait > DurationMs::ZERO).then(|| Answer::Rejected {
+            reason: RejectReason::RateLimited,
+            detail: format!("too many requests were created; try again in {wait}"),
+            retry_after: Some(wait),
+        })
+    }
+
+    /// Not all are told the same time: they would come back together.
+    pub(super) fn too_busy(&self, request: RequestId) -> Answer {
+        let base = self.config.policy.overload.retry_after.as_ms();
+        let mut seed = [0; 8];
+        seed.copy_from_slice(&request.as_bytes()[8..]);
+        let more = Stream(u64::from_be_bytes(seed)).below(base.saturating_add(1));
+        let after = DurationMs(base.saturating_add(more));
+        Answer::Rejected {
+            reason: RejectReason::Overloaded,
+            detail: format!("there is too much to do; try again in {after}"),
+            retry_after: Some(after),
+        }
+    }
+
+    fn wait_in_line(&mut self, request: RequestId, work: Work) {
+        let Task::Create(submission) = &work.task else { return };
+        let policy = &self.config.policy.overload;
+        let ticket = Ticket {
+            request,
+            class: policy.classes.of(&submission.customer),
+            deadline: submission
+                .terms
+                .expires_at
+                .saturating_sub(self.config.policy.placement_budget),
+            came: self.now,
+        };
+        let joined = self.admission.join(ticket, &policy.admission);
+        if joined == Joined::TurnedAway {
+            let answer = self.too_busy(request);
+            return self.tell_off(request, work, answer);
+        }
+        let hot = self.hot.get_mut(&request).expect("only hot requests are decided");
+        hot.queue.push_front(work);
+        hot.entrance = Entrance::Waiting;
+        self.observe(Fact::Waits { class: ticket.class });
+        if let Joined::InsteadOf(other) = joined {
+            self.turn_away_waiting(other);
+        }
+    }
+
+    /// Whoever waits for `work` is told `answer`.
+    fn tell_off(&mut self, request: RequestId, work: Work, answer: Answer) {
+        if let Answer::Rejected { reason, .. } = &answer {
+            self.observe(work.task.refused(request, *reason));
+        }
+        if let Some(origin) = work.origin {
+            self.outputs.push_back(Output::Done { origin, answer });
+        }
+    }
+
+    fn turn_away_waiting(&mut self, request: RequestId) {
+        let Some(hot) = self.hot.get_mut(&request) else { return };
+        hot.entrance = Entrance::Closed;
+        let Some(work) = hot.queue.pop_front() else { return };
+        let answer = self.too_busy(request);
+        self.tell_off(request, work, answer);
+        self.advance(request);
+    }
+
+    fn let_in(&mut self, request: RequestId) {
+        let hot = self.hot.get_mut(&request).expect("only hot requests are decided");
+        hot.entrance = Entrance::Open;
+        self.starting.insert(request);
+    }
+
+    /// Fewer questions are open, or about to be, than may be.
+    fn has_room(&self) -> bool {
+        let policy = &self.config.policy;
+        let each = usize::from(policy.tier_size).min(policy.partners.len()).max(1);
+        let coming = u32::try_from(self.starting.len().saturating_mul(each)).unwrap_or(u32::MAX);
+        let most = policy.overload.calls_in_flight_max;
+        !self.asking.is_crowded() && self.asking.in_flight().saturating_add(coming) < most
+    }
+
+    /// Who waits is let in as far as there is room, or told off when its patience ends.
+    pub(super) fn admit_waiting(&mut self) {
+        while let Some(gone) =
+            self.admission.give_up(&self.config.policy.overload.admission, self.now)
+        {
+            self.turn_away_waiting(gone.request);
+        }
+        while self.has_room() {
+            let policy = &self.config.policy.overload.admission;
+            let Some(next) = self.admission.next(policy, self.now) else { break };
+            let waited_ms = self.now.since(next.came).as_ms();
+            self.observe(Fact::LetIn { class: next.class, waited_ms });
+            self.let_in(next.request);
+            self.advance(next.request);
+        }
+        self.step_the_ladder();
+    }
+
+    fn step_the_ladder(&mut self) {
+        let policy = &self.config.policy.overload;
+        if self.admission.is_empty() && self.ladder.rung() == Rung::Normal {
+            return;
+        }
+        let pressure = self.admission.pressure_permille(&policy.admission, self.now);
+        if let Some(rung) = self.ladder.feel(pressure, &policy.ladder, self.now) {
+            self.observe(Fact::Rung(rung));
+        }
+    }
+}
+
+impl Hot {
+    /// Nothing of it may be decided before it is let in.
+    pub(super) fn waits_outside(&self) -> bool {
+        self.entrance == Entrance::Waiting
+    }
+}

@@ -1,0 +1,8 @@
+//! The limits of what is asked, as machines of their own: integers only, `now` as an argument.
+
+pub mod board;
+pub mod breaker;
+pub mod concurrency;
+pub mod gcra;
+pub mod ladder;
+pub mod retry_budget;
