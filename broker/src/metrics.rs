@@ -19,6 +19,7 @@ const TRANSITIONS: &str = "broker_transitions_total";
 const ROWS: &str = "broker_transition_rows_total";
 const REFUSALS: &str = "broker_refusals_total";
 const SWEEPS: &str = "broker_sweeps_total";
+const SWEEPS_POSTPONED: &str = "broker_sweeps_postponed_total";
 const SWEEP_DURATION: &str = "broker_sweep_duration_seconds";
 const SWEEP_COVERAGE: &str = "broker_sweep_coverage_ratio";
 const SWEEP_CALLS: &str = "broker_sweep_calls_total";
@@ -95,6 +96,7 @@ fn describe() {
     describe_counter!(ROWS, "Rows of the canonical tables that were taken");
     describe_counter!(REFUSALS, "Events that were refused, by event and reason");
     describe_counter!(SWEEPS, "Sweeps started");
+    describe_counter!(SWEEPS_POSTPONED, "Sweeps cut short by our limits that begin again later");
     describe_histogram!(SWEEP_DURATION, Unit::Seconds, "From first question to conclusion");
     describe_histogram!(
         SWEEP_COVERAGE,
@@ -171,6 +173,7 @@ pub fn fact<'a>(
             counter!(REFUSALS, "event" => *event, "reason" => reason.label()).increment(1);
         }
         Fact::SweepStarted { .. } => counter!(SWEEPS).increment(1),
+        Fact::SearchPostponed { .. } => counter!(SWEEPS_POSTPONED).increment(1),
         Fact::RoundOpened { why, .. } => counter!(ROUNDS, "why" => why.label()).increment(1),
         Fact::Hedged { partner } => {
             counter!(HEDGES, "partner" => name_of(*partner).to_string()).increment(1);

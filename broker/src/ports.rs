@@ -93,6 +93,7 @@ fn log(fact: &Fact, partners: &Partners) {
             tracing::debug!(%partner, why, "a partner is left out of a sweep");
         }
         Fact::SweepStarted { .. }
+        | Fact::SearchPostponed { .. }
         | Fact::Waits { .. }
         | Fact::LetIn { .. }
         | Fact::RetryDenied { .. }

@@ -83,6 +83,8 @@ reasons! {
     RateLimited = 118, "rate_limited", true;
     Overloaded = 119, "overloaded", true;
     ShuttingDown = 120, "shutting_down", true;
+    /// So many creates of this customer wait in the stream already that no further one is kept.
+    TooManyCreates = 121, "too_many_creates", false;
     // 200–299: a partner's or provider's message was refused
     UnknownRequest = 200, "unknown_request", false;
     WrongSender = 201, "wrong_sender", false;

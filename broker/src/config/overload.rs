@@ -22,6 +22,9 @@ pub struct OverloadConfig {
     pub creates_per_min: u32,
     /// Requests that one customer may create at once after a quiet while.
     pub creates_burst: u32,
+    /// Creates of one customer that may wait in their stream because of these limits; further ones
+    /// are refused for good, as `too_many_creates`. Each takes a place that others need.
+    pub creates_put_off_max: usize,
     /// Quote questions about deliveries to one country, per second.
     pub region_calls_per_s: u32,
     /// Quote questions about deliveries to one country at once after a quiet while.
@@ -111,6 +114,7 @@ impl Default for OverloadConfig {
         Self {
             creates_per_min: 10,
             creates_burst: 10,
+            creates_put_off_max: 256,
             region_calls_per_s: 5000,
             region_calls_burst: 500,
             delay_permille: 200,
@@ -160,6 +164,7 @@ impl OverloadConfig {
         Overload {
             creates: Quota::new(self.creates_per_min, MINUTE, self.creates_burst),
             region: Quota::new(self.region_calls_per_s, SECOND, self.region_calls_burst),
+            creates_put_off_max: self.creates_put_off_max,
             delay_permille: self.delay_permille,
             calls_in_flight_max: self.calls_in_flight_max,
             breaker: self.breaker(),

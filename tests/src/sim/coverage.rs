@@ -92,6 +92,7 @@ impl Coverage {
             | Fact::Rung(_)
             | Fact::LeftOut { .. }
             | Fact::RetryDenied { .. }
+            | Fact::SearchPostponed { .. }
             | Fact::Breaker { .. }
             | Fact::RepeatPutOff { .. } => {
                 return self.named(Group::Load, groups::load_label(fact));

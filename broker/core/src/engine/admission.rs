@@ -157,17 +157,20 @@ impl Admission {
         self.leaving.first().map(|(at, ..)| *at)
     }
 
-    /// How full it is, thousandths, and how much of the longest wait whoever gives up next has
-    /// behind it, whichever is more. A short patience of its own is no pressure.
-    pub fn pressure_permille(&self, policy: &AdmissionPolicy, now: Timestamp) -> u16 {
+    /// How full it is, thousandths.
+    pub fn full_permille(&self, policy: &AdmissionPolicy) -> u16 {
         let full = self.len().saturating_mul(1000) / policy.waiting_max.max(1);
-        let worn = self.leaving.first().map_or(0, |(_, place, class)| {
-            let came = self.lines[*class as usize].get(place).map_or(now, |ticket| ticket.came);
-            let whole = policy.patience_max.as_ms().max(1);
-            u64::try_from(u128::from(now.since(came).as_ms()) * 1000 / u128::from(whole))
-                .unwrap_or(u64::MAX)
-        });
-        u16::try_from(full).unwrap_or(u16::MAX).max(u16::try_from(worn).unwrap_or(1000)).min(1000)
+        u16::try_from(full).unwrap_or(1000).min(1000)
+    }
+
+    /// How much of the longest wait whoever gives up next has behind it, thousandths. A short
+    /// patience of its own is no pressure.
+    pub fn worn_permille(&self, policy: &AdmissionPolicy, now: Timestamp) -> u16 {
+        let Some((_, place, class)) = self.leaving.first() else { return 0 };
+        let Some(ticket) = self.lines[*class as usize].get(place) else { return 0 };
+        let whole = u128::from(policy.patience_max.as_ms().max(1));
+        let worn = u128::from(now.since(ticket.came).as_ms()) * 1000 / whole;
+        u16::try_from(worn).unwrap_or(1000).min(1000)
     }
 
     fn add(&mut self, ticket: Ticket, policy: &AdmissionPolicy) -> Place {

@@ -5,11 +5,15 @@ use schemas::{DurationMs, RejectReason, RequestId};
 
 use super::Engine;
 use super::admission::{Joined, Ticket};
+use super::decide::Decision;
 use super::hot::{Entrance, Hot, Presence, Task, Work};
 use super::limits::ladder::Rung;
 use super::output::{Answer, Fact, Output};
 use super::ranking::sampling::Stream;
 use crate::request::Submission;
+
+/// What is said of a request comes back so much later than its create, milliseconds.
+const AFTER_ITS_CREATE_MS: u64 = 100;
 
 impl Engine {
     /// Whether this task may be decided now. Otherwise it waits or was told off.
@@ -17,6 +21,8 @@ impl Engine {
         let hot = &self.hot[&request];
         let is_new = matches!(hot.presence, Presence::Absent) && hot.entrance == Entrance::Closed;
         let Task::Create(submission) = &work.task else { return Some(work) };
+        // What is said here is said anew.
+        self.put_off.remove(request);
         // What was accepted by a stream and waited there too long still ends as expired.
         if !is_new || submission.terms.expires_at <= self.now {
             return Some(work);
@@ -36,7 +42,8 @@ impl Engine {
 
     fn refused_at_once(&self, submission: &Submission) -> Option<Answer> {
         let policy = &self.config.policy.overload;
-        if self.ladder.rung() >= Rung::Refusing {
+        let idle = self.admission.is_empty() && self.has_room();
+        if self.ladder.rung() >= Rung::Refusing && !idle {
             return Some(self.too_busy(submission.id));
         }
         let wait = self.board.create_wait(&submission.customer, policy, self.now);
@@ -45,6 +52,46 @@ impl Engine {
             detail: format!("too many requests were created; try again in {wait}"),
             retry_after: Some(wait),
         })
+    }
+
+    /// What a customer says of a request whose create is to come back from its stream: that comes
+    /// first.
+    pub(super) fn of_a_create_to_come(&self, request: RequestId) -> Option<Decision> {
+        let until = self.put_off.until(request)?;
+        let after = DurationMs(until.since(self.now).as_ms().saturating_add(AFTER_ITS_CREATE_MS));
+        Some(Decision::Answer(Answer::Rejected {
+            reason: RejectReason::Overloaded,
+            detail: format!("the request is not created yet; try again in {after}"),
+            retry_after: Some(after),
+        }))
+    }
+
+    /// Whom a stream keeps comes back by itself, each of its customer at its own time; of too many
+    /// nothing more is kept.
+    fn put_off(&mut self, submission: &Submission, answer: Answer) -> Answer {
+        let Answer::Rejected { reason, retry_after: Some(wait), .. } = &answer else {
+            return answer;
+        };
+        let customer = &submission.customer;
+        let ahead = self.put_off.of(customer);
+        let policy = &self.config.policy.overload;
+        let turn = if *reason == RejectReason::RateLimited {
+            self.board.creates_time_of(customer, ahead, policy)
+        } else {
+            DurationMs::ZERO
+        };
+        let wait = DurationMs(wait.as_ms().saturating_add(turn.as_ms()));
+        let until = self.now.saturating_add(wait);
+        let most = (policy.creates_put_off_max, self.now);
+        if !self.put_off.add(submission.id, customer, until, most) {
+            return Answer::Rejected {
+                reason: RejectReason::TooManyCreates,
+                detail: format!("{ahead} creates of this customer wait already; publish slower"),
+                retry_after: None,
+            };
+        }
+        let detail = format!("there is too much to do; it comes back in {wait}");
+        Answer::Rejected { reason: *reason, detail, retry_after: Some(wait) }
     }
 
     /// Not all are told the same time: they would come back together.
@@ -76,7 +123,7 @@ impl Engine {
         let joined = self.admission.join(ticket, &policy.admission);
         if joined == Joined::TurnedAway {
             let answer = self.too_busy(request);
-            return self.tell_off(request, work, answer);
+            return self.turn_away_unserved(request, work, answer);
         }
         let hot = self.hot.get_mut(&request).expect("only hot requests are decided");
         hot.queue.push_front(work);
@@ -88,7 +135,10 @@ impl Engine {
     }
 
     /// Whoever waits for `work` is told `answer`.
-    fn tell_off(&mut self, request: RequestId, work: Work, answer: Answer) {
+    fn tell_off(&mut self, request: RequestId, work: Work, mut answer: Answer) {
+        if let (Task::Create(submission), Some(_)) = (&work.task, work.source) {
+            answer = self.put_off(submission, answer);
+        }
         if let Answer::Rejected { reason, .. } = &answer {
             self.observe(work.task.refused(request, *reason));
         }
@@ -102,8 +152,17 @@ impl Engine {
         hot.entrance = Entrance::Closed;
         let Some(work) = hot.queue.pop_front() else { return };
         let answer = self.too_busy(request);
-        self.tell_off(request, work, answer);
+        self.turn_away_unserved(request, work, answer);
         self.advance(request);
+    }
+
+    /// It had its customer's leave to create and got nothing for it.
+    fn turn_away_unserved(&mut self, request: RequestId, work: Work, answer: Answer) {
+        if let Task::Create(submission) = &work.task {
+            let policy = &self.config.policy.overload;
+            self.board.give_back_create(&submission.customer, policy, self.now);
+        }
+        self.tell_off(request, work, answer);
     }
 
     fn let_in(&mut self, request: RequestId) {
@@ -112,13 +171,13 @@ impl Engine {
         self.starting.insert(request);
     }
 
-    /// Fewer questions are open, or about to be, than may be.
+    /// Fewer questions are open, wait for their partner or are about to be asked than may be open.
     fn has_room(&self) -> bool {
         let policy = &self.config.policy;
         let each = usize::from(policy.tier_size).min(policy.partners.len()).max(1);
         let coming = u32::try_from(self.starting.len().saturating_mul(each)).unwrap_or(u32::MAX);
-        let most = policy.overload.calls_in_flight_max;
-        !self.asking.is_crowded() && self.asking.in_flight().saturating_add(coming) < most
+        let wanted = self.asking.in_flight().saturating_add(self.asking.waiting());
+        wanted.saturating_add(coming) < policy.overload.calls_in_flight_max
     }
 
     /// Who waits is let in as far as there is room, or told off when its patience ends.
@@ -144,7 +203,10 @@ impl Engine {
         if self.admission.is_empty() && self.ladder.rung() == Rung::Normal {
             return;
         }
-        let pressure = self.admission.pressure_permille(&policy.admission, self.now);
+        let full = self.admission.full_permille(&policy.admission);
+        // One that waits long shows that there is much to do, not that nobody can be let in.
+        let worn = self.admission.worn_permille(&policy.admission, self.now);
+        let pressure = full.max(worn.min(policy.ladder.refuse_permille.saturating_sub(1)));
         if let Some(rung) = self.ladder.feel(pressure, &policy.ladder, self.now) {
             self.observe(Fact::Rung(rung));
         }

@@ -18,6 +18,8 @@ pub(super) struct Asking {
     lanes: Vec<Lane>,
     /// Questions open at all partners together.
     in_flight: u32,
+    /// Questions that wait in all lanes together.
+    waiting: u32,
     /// When lanes are to be looked at again, and a number so that all get their turn.
     paced: BTreeSet<(Timestamp, u64, PartnerIndex)>,
     next_pace: u64,
@@ -49,6 +51,7 @@ impl Asking {
             ready: BTreeMap::new(),
             lanes: (0..partners).map(|_| Lane::default()).collect(),
             in_flight: 0,
+            waiting: 0,
             paced: BTreeSet::new(),
             next_pace: 0,
             crowded_out: VecDeque::new(),
@@ -64,6 +67,11 @@ impl Asking {
         self.in_flight
     }
 
+    /// Questions that wait in all lanes together.
+    pub(super) fn waiting(&self) -> u32 {
+        self.waiting
+    }
+
     /// Questions open at this partner.
     pub(super) fn in_flight_at(&self, partner: PartnerIndex) -> u32 {
         self.lanes[usize::from(partner.0)].in_flight
@@ -77,8 +85,10 @@ impl Asking {
     /// A call wants to leave; how many are ahead of it.
     pub(super) fn queue(&mut self, partner: PartnerIndex, counter: u64) -> usize {
         let lane = self.lane(partner);
-        lane.waiting.insert(counter);
-        lane.waiting.len() - 1
+        let is_new = lane.waiting.insert(counter);
+        let ahead = lane.waiting.len() - 1;
+        self.waiting += u32::from(is_new);
+        ahead
     }
 
     pub(super) fn first_waiting(&self, partner: PartnerIndex) -> Option<u64> {
@@ -87,7 +97,8 @@ impl Asking {
 
     /// A call no longer waits.
     pub(super) fn unqueue(&mut self, partner: PartnerIndex, counter: u64) {
-        self.lane(partner).waiting.remove(&counter);
+        let was_there = self.lane(partner).waiting.remove(&counter);
+        self.waiting -= u32::from(was_there);
     }
 
     pub(super) fn take_place(&mut self, partner: PartnerIndex) {

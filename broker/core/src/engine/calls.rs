@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use schemas::RequestId;
 use schemas::directory::Transport;
 use schemas::id::CallId;
 use schemas::purchase::Strategy;
+use schemas::{RequestId, Timestamp};
 
 use super::Engine;
 use super::hot::Presence;
@@ -114,7 +114,27 @@ impl Engine {
     /// Another copy; this call's time counts anew.
     pub(super) fn ask_again(&mut self, request: RequestId, index: usize) {
         self.timed_from_now(request, index, None);
+        let sweep = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref());
+        let flight = sweep.and_then(|sweep| sweep.calls[index].flight);
+        if let Some(flight) = flight.and_then(|id| self.flights.get_mut(id)) {
+            flight.asked_again_at = Some(self.now);
+        }
         self.send_copy(request, index);
+    }
+
+    /// Somebody else who waits for the same answer has sent another copy since this call asked:
+    /// that one is waited for.
+    pub(super) fn waits_for_a_copy_of_others(&mut self, request: RequestId, index: usize) -> bool {
+        let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) else {
+            return false;
+        };
+        let call = &sweep.calls[index];
+        let flight = call.flight.and_then(|id| self.flights.get(id));
+        let copied_since = flight.and_then(|flight| flight.asked_again_at) > Some(call.asked_at());
+        if copied_since {
+            self.timed_from_now(request, index, None);
+        }
+        copied_since
     }
 
     fn timed_from_now(
@@ -136,6 +156,8 @@ impl Engine {
     pub(super) fn send_copy(&mut self, request: RequestId, index: usize) {
         let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) else { return };
         let Some(id) = sweep.calls[index].flight else { return };
+        let Some(flight) = self.flights.get(id) else { return };
+        let last = flight.waiters.last().copied();
         let wanted = &sweep.wanted;
         let question = Question {
             call: CallId { epoch: self.config.boot_epoch, counter: id.0 },
@@ -144,9 +166,16 @@ impl Engine {
             condition: wanted.condition,
             currency: wanted.currency,
             destination: wanted.zone.clone(),
-            not_after: sweep.hard_stop,
+            not_after: sweep.hard_stop.max(self.waits_until(last)),
         };
         self.asking.push(sweep.calls[index].partner(), question);
+    }
+
+    /// Whoever joined last may have more time than who asked.
+    fn waits_until(&self, waiter: Option<u64>) -> Timestamp {
+        let found = waiter.and_then(|waiter| self.find_call(waiter));
+        let sweep = found.and_then(|(request, _)| self.hot.get(&request)?.sweep.as_ref());
+        sweep.map_or(Timestamp::ZERO, |sweep| sweep.hard_stop)
     }
 
     /// The running sweep and call behind a call counter.

@@ -36,6 +36,9 @@ impl Engine {
             }
             Next::End(why) => why,
         };
+        if self.postpone(request) {
+            return;
+        }
         let Choice::Go { passed_over } = self.choose(request) else { return };
         self.learn_from(request);
         let (event, receipt) = self.conclude(request, why, passed_over);
@@ -50,6 +53,7 @@ impl Engine {
         why: Ending,
         passed_over: Vec<PartnerId>,
     ) -> (Event, Receipt) {
+        let last = self.last_choices(request);
         let hot = self.hot.get_mut(&request).expect("a concluding sweep is hot");
         let Presence::Present(record) = &hot.presence else {
             unreachable!("a sweep runs only for a present request")
@@ -60,9 +64,9 @@ impl Engine {
         let open = |quote: &Quote| !passed_over.contains(&quote.partner);
         let valid = |quote: &Quote| quote.valid_until > self.now && open(quote);
         let buyable = |quote: &Quote| valid(quote) && quote.is_affordable(max);
-        let let_down = |quote: &Quote| record.let_down_by() == Some(&quote.partner);
         // The winner first: what cannot be bought, however cheap, comes after what can.
-        let choice = |quote: &Quote| (!buyable(quote), buyable(quote) && let_down(quote));
+        let choice =
+            |quote: &Quote| (!buyable(quote), buyable(quote) && last.contains(&quote.partner));
         quotes.sort_by(|a, b| (choice(a), a.rank()).cmp(&(choice(b), b.rank())));
         let policy = &self.config.policy;
         let (eligible, answered) = (sweep.eligible(), sweep.answered());

@@ -57,7 +57,7 @@ impl Engine {
         let hot = &self.hot[&request];
         let decision = match &hot.presence {
             Presence::Present(record) => self.decide(hot, record, &work.task),
-            Presence::Absent | Presence::Loading => self.decide_absent(&work.task),
+            Presence::Absent | Presence::Loading => self.decide_absent(request, &work.task),
         };
         match decision {
             Decision::Commit(change) => self.commit(request, work, *change),
@@ -89,10 +89,11 @@ impl Engine {
         !self.repeats.allows(to, row, (self.now, &self.config.policy))
     }
 
-    fn decide_absent(&self, task: &Task) -> Decision {
+    fn decide_absent(&self, request: RequestId, task: &Task) -> Decision {
         match task {
             Task::Create(submission) => self.create(submission),
-            Task::Command { .. } | Task::Get { .. } => not_found(),
+            Task::Command { .. } => self.of_a_create_to_come(request).unwrap_or_else(not_found),
+            Task::Get { .. } => not_found(),
             Task::Operator(_) => rejected(RejectReason::NotFound, "there is no such request"),
             Task::Answer(_) => rejected(RejectReason::UnknownRequest, "no such request"),
             Task::Timer { .. } | Task::Sweep { .. } => Decision::Nothing,

@@ -6,6 +6,7 @@ use schemas::{CustomerId, Digest, Timestamp};
 
 use super::input::{CommitToken, Origin};
 use super::output::{Answer, Fact};
+use super::postponing::Postponed;
 use super::sweep::Sweep;
 use crate::batch::{CommandRecord, StreamPosition};
 use crate::event::{Event, OperatorWord};
@@ -21,6 +22,7 @@ pub(super) struct Hot {
     pub(super) entrance: Entrance,
     pub(super) committing: Option<InFlight>,
     pub(super) sweep: Option<Sweep>,
+    pub(super) postponed: Postponed,
 }
 
 /// Whether a create of this request has been let in.
@@ -97,6 +99,7 @@ impl Hot {
             entrance: Entrance::Closed,
             committing: None,
             sweep: None,
+            postponed: Postponed::default(),
         }
     }
 

@@ -35,6 +35,8 @@ impl Engine {
     /// Questions that nobody waits for any more and whose time is up: their partners were silent.
     pub(super) fn judge_silence(&mut self) {
         while let Some(partner) = self.ranking.pop_silent(self.now) {
+            let response = self.config.policy.partners.at(partner).response;
+            self.limits_learn(partner, CallOutcome::TimedOut, response);
             if self.ranking.is_failing(partner) {
                 self.demote(partner, Demotion::Failing);
             }
@@ -65,7 +67,14 @@ impl Engine {
             QuoteOutcome::NoStock => CallOutcome::NoStock,
             QuoteOutcome::Refused { .. } => CallOutcome::Refused,
         };
-        self.ranking.came_late(counter, partner, outcome, self.now);
+        let Some(took) = self.ranking.came_late(counter, partner, outcome, self.now) else {
+            return;
+        };
+        self.limits_learn(partner, outcome, took);
+        if let QuoteOutcome::Refused { retry_after: Some(hold) } = answer {
+            let (asked_at, policy) = (self.now.saturating_sub(took), &self.config.policy.overload);
+            self.board.too_much(partner, asked_at, *hold, (policy, self.now));
+        }
     }
 
     /// A sweep is about to be decided.

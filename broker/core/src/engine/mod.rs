@@ -29,6 +29,8 @@ mod offers;
 pub mod output;
 mod pacing;
 pub mod planner;
+mod postponing;
+mod put_off;
 pub mod ranking;
 mod repeats;
 mod sweep;
@@ -54,6 +56,7 @@ use offers::cache::OfferCache;
 use offers::flights::Flights;
 use offers::slots::Slots;
 use output::{Fact, Output};
+use put_off::PutOff;
 use ranking::snapshot::SnapshotNumber;
 use ranking::{Ranking, RankingStart};
 use repeats::{Receiver, Repeats};
@@ -96,6 +99,9 @@ pub struct Engine {
     admission: Admission,
     /// Requests that were let in and whose sweep has not begun.
     starting: BTreeSet<RequestId>,
+    put_off: PutOff,
+    /// When searches that our limits cut short begin again.
+    postponed: BTreeSet<(Timestamp, RequestId)>,
     ladder: Ladder,
     board: Board,
     repeats: Repeats,
@@ -132,6 +138,8 @@ impl Engine {
             timers: DurableTimers::default(),
             admission: Admission::default(),
             starting: BTreeSet::new(),
+            put_off: PutOff::default(),
+            postponed: BTreeSet::new(),
             ladder: Ladder::default(),
             board,
             repeats: Repeats::default(),
@@ -175,13 +183,14 @@ impl Engine {
     pub fn poll_timeout(&self) -> Option<(Timestamp, WakeReason)> {
         let overload = &self.config.policy.overload;
         let sweep = self.wakes.first().map(|(at, _)| (*at, WakeReason::Sweep));
+        let resume = self.postponed.first().map(|(at, _)| (*at, WakeReason::Sweep));
         let pace = self.asking.next_paced().map(|at| (at, WakeReason::Pace));
         let repeat = self.repeats.next_ready(&self.config.policy);
         let repeat = repeat.map(|at| (at, WakeReason::Repeat));
         let calm = self.ladder.next_step(&overload.ladder);
         let admission = self.admission.next_give_up().into_iter().chain(calm).min();
         let admission = admission.map(|at| (at, WakeReason::Admission));
-        let all = [self.timers.next_wake(), sweep, pace, repeat, admission];
+        let all = [self.timers.next_wake(), sweep, resume, pace, repeat, admission];
         all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -324,6 +333,7 @@ impl Engine {
             self.wakes.remove(&(at, request));
             self.sweep_woke(request);
         }
+        self.resume_postponed();
         if let Some(until) = self.timers.scan_wanted(self.now) {
             self.outputs.push_back(Output::ScanTimers { until });
         }
@@ -339,7 +349,7 @@ impl Engine {
                 self.go_on(request);
             }
             self.admit_waiting();
-            if self.stirred.is_empty() {
+            if self.stirred.is_empty() && !self.slots.any_freed() && !self.may_pump() {
                 return;
             }
         }

@@ -89,6 +89,10 @@ pub enum Fact {
         request: RequestId,
         asked: usize,
     },
+    /// A search that our limits cut short begins again later.
+    SearchPostponed {
+        request: RequestId,
+    },
     /// More partners are asked, or the first ones.
     RoundOpened {
         why: Opening,

@@ -163,10 +163,15 @@ impl Engine {
             && self.board.take_rate(partner, region, policy, self.now).is_ok()
     }
 
-    /// Frees the place of a finished call and lets the next waiting one go.
+    /// Frees the place of a finished call. The next one of its partner goes, unless others have
+    /// waited longer for one of the places of all.
     pub(super) fn free_place(&mut self, partner: PartnerIndex) {
         self.asking.release(partner);
-        self.pump(partner);
+        if self.asking.is_crowded() {
+            self.asking.crowd_out(partner);
+        } else {
+            self.pump(partner);
+        }
     }
 
     /// Lanes whose time has come, and those for which there is room again.
@@ -174,12 +179,17 @@ impl Engine {
         while let Some(partner) = self.asking.pop_paced(self.now) {
             self.pump(partner);
         }
-        let most = self.config.policy.overload.calls_in_flight_max;
-        while self.asking.in_flight() < most
+        while self.may_pump()
             && let Some(partner) = self.asking.pop_crowded_out()
         {
             self.pump(partner);
         }
+    }
+
+    /// A lane that was crowded out would find a place.
+    pub(super) fn may_pump(&self) -> bool {
+        let most = self.config.policy.overload.calls_in_flight_max;
+        self.asking.is_crowded() && self.asking.in_flight() < most
     }
 
     /// A question has ended: limits and breaker learn from it.
@@ -229,10 +239,11 @@ impl Engine {
         let policy = &self.config.policy;
         let Some(partner) = policy.partners.index_of(&awaited.partner) else { return };
         let verdict = match (is_unknown, news) {
-            (true, _) => Verdict::Unknown,
+            // An order that lapsed on our side says nothing about the store either.
+            (_, News::OfOthers) => return,
+            (true, News::Answer | News::Silence) => Verdict::Unknown,
             (false, News::Answer) => Verdict::Good,
             (false, News::Silence) => Verdict::Failed,
-            (false, News::OfOthers) => return,
         };
         let operation = awaited.operation;
         let switched = self.board.record(partner, operation, verdict, &policy.overload, self.now);
@@ -248,8 +259,10 @@ impl Engine {
         let Some(to) = switched else { return };
         self.observe(Fact::Breaker { partner, operation, to });
         match to {
-            Switched::Opened => self.demote(partner, Demotion::Breaker),
-            Switched::Closed => {}
+            Switched::Opened if !self.board.is_dry(partner) => {
+                self.demote(partner, Demotion::Breaker);
+            }
+            Switched::Opened | Switched::Closed => {}
         }
     }
 }

@@ -79,9 +79,6 @@ pub(super) fn plan(
     }
     let mut skipped = Vec::new();
     let mut calls = candidates(request, now, hard_stop, policy, ranking, &mut skipped);
-    let withheld = leave_out(&mut calls, &mut skipped, SkipReason::BreakerOpen, policy, |call| {
-        board.blocks(call.partner, now)
-    });
     if known_are_too_few(&calls, policy) {
         for call in &mut calls {
             let profile = policy.partners.at(call.partner);
@@ -89,6 +86,10 @@ pub(super) fn plan(
             call.counts = answers_in_time(profile, now, hard_stop);
         }
     }
+    // Only then: breakers that open make nobody trusted who has not earned it.
+    let withheld = leave_out(&mut calls, &mut skipped, SkipReason::BreakerOpen, policy, |call| {
+        board.blocks(call.partner, now)
+    });
     // Where only slow call-back stores are left, theirs are the answers to wait for.
     if calls.iter().all(|call| !call.counts) {
         calls.iter_mut().for_each(|call| call.counts = !call.shadow);

@@ -199,19 +199,17 @@ impl Ranking {
         self.canceled.take(counter, partner);
     }
 
-    /// An answer came that no sweep waits for; false if it is not known either.
+    /// An answer came that no sweep waits for: how long it took, if the question is known.
     pub(super) fn came_late(
         &mut self,
         counter: u64,
         partner: PartnerIndex,
         outcome: CallOutcome,
         now: Timestamp,
-    ) -> bool {
-        let asked_at = self.canceled.take(counter, partner);
-        if let Some(asked_at) = asked_at {
-            self.ended(partner, outcome, now.since(asked_at), now);
-        }
-        asked_at.is_some()
+    ) -> Option<DurationMs> {
+        let took = now.since(self.canceled.take(counter, partner)?);
+        self.ended(partner, outcome, took, now);
+        Some(took)
     }
 
     /// A sweep was decided: who came near the best, and how prices compare. `best` is the total

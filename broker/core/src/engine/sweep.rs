@@ -407,6 +407,11 @@ impl Call {
         timed.then(|| self.due())
     }
 
+    /// When its latest copy was sent.
+    pub(super) fn asked_at(&self) -> Timestamp {
+        self.asked_at
+    }
+
     /// By then the latest copy is usually answered.
     pub(super) fn due(&self) -> Timestamp {
         self.asked_at.saturating_add(self.planned.response)

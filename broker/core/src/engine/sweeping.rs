@@ -24,7 +24,7 @@ impl Engine {
             && record.timers.get(TimerKind::Sweep).is_none())
         .then_some(record.sweep);
         let running = hot.sweep.as_ref().map(|sweep| sweep.number);
-        if wanted == running {
+        if wanted == running || (wanted.is_some() && hot.postponed.waits()) {
             return;
         }
         self.drop_sweep(request);
@@ -109,6 +109,9 @@ impl Engine {
         let partner = sweep.calls[index].partner();
         match due {
             Due::Retry => {
+                if self.waits_for_a_copy_of_others(request, index) {
+                    return;
+                }
                 let policy = &self.config.policy.overload;
                 let allowed = self.board.may_retry(partner, policy, self.now)
                     && self.may_repeat(partner, request);

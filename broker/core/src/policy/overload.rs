@@ -15,6 +15,9 @@ use crate::engine::limits::retry_budget::Earnings;
 pub struct Overload {
     /// Creates of one customer.
     pub creates: Quota,
+    /// Creates of one customer that its stream may keep for later; further ones are refused for
+    /// good, for each takes a place that others need.
+    pub creates_put_off_max: usize,
     /// Questions about deliveries to one country.
     pub region: Quota,
     /// A question is held back for the sake of a rate while the wait is below this share of the
@@ -67,6 +70,7 @@ impl Overload {
     pub fn standard() -> Self {
         Self {
             creates: Quota::new(10, DurationMs::from_secs(60), 10),
+            creates_put_off_max: 256,
             region: Quota::new(5000, SECOND, 500),
             delay_permille: 200,
             calls_in_flight_max: 500,

@@ -41,6 +41,8 @@ pub struct Load {
     /// The ladder of degradation is in use; without it the queue can be full.
     pub ladder: bool,
     pub gold_and_silver: bool,
+    /// Creates of one customer that may wait in their stream.
+    pub creates_put_off_max: usize,
 }
 
 impl Load {
@@ -71,6 +73,7 @@ impl Load {
             patience_max: *choices.pick(lane, &[DurationMs(2_000), DurationMs(200)]),
             ladder: choices.strikes(lane, 500),
             gold_and_silver: choices.strikes(lane, 500),
+            creates_put_off_max: *choices.pick(lane, &[256, 256, 1]),
         }
     }
 
@@ -91,6 +94,7 @@ impl Load {
             patience_max: DurationMs(2_000),
             ladder: true,
             gold_and_silver: false,
+            creates_put_off_max: 256,
         }
     }
 
@@ -120,6 +124,7 @@ impl Load {
             creates: self
                 .creates
                 .map_or(wide.creates, |(count, burst)| Quota::new(count, minute, burst)),
+            creates_put_off_max: self.creates_put_off_max,
             region: self.region_calls_per_s.map_or(wide.region, rate),
             calls_in_flight_max: self.calls_in_flight_max.unwrap_or(wide.calls_in_flight_max),
             breaker: self.breaker.map_or(wide.breaker, breaker),

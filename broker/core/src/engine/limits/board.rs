@@ -157,6 +157,26 @@ impl Board {
         self.customers.at(customer, now).take(creates_of(customer, policy), now);
     }
 
+    /// The time that so many creates of this customer take at its rate.
+    pub(in crate::engine) fn creates_time_of(
+        &self,
+        customer: &CustomerId,
+        count: usize,
+        policy: &Overload,
+    ) -> DurationMs {
+        creates_of(customer, policy).time_of(count)
+    }
+
+    /// A create that was let through has come to nothing.
+    pub(in crate::engine) fn give_back_create(
+        &mut self,
+        customer: &CustomerId,
+        policy: &Overload,
+        now: Timestamp,
+    ) {
+        self.customers.at(customer, now).give_back(creates_of(customer, policy));
+    }
+
     /// A breaker says to leave this partner out: it does not answer, or orders there fail.
     pub(in crate::engine) fn blocks(&self, partner: PartnerIndex, now: Timestamp) -> bool {
         let control = self.of(partner);
@@ -165,6 +185,28 @@ impl Board {
             BreakerMode::DryRun => false,
             BreakerMode::ForcedOpen => true,
         }
+    }
+
+    /// Orders there fail: what it has offered is bought only if nobody else offers anything.
+    pub(in crate::engine) fn fails_orders(&self, partner: PartnerIndex, now: Timestamp) -> bool {
+        let control = self.of(partner);
+        let ordering = [Operation::Reserve, Operation::Place];
+        let blocks = |operation| control.breakers[operation as usize].blocks(now);
+        match control.mode {
+            BreakerMode::Active => ordering.into_iter().any(blocks),
+            BreakerMode::DryRun => false,
+            BreakerMode::ForcedOpen => true,
+        }
+    }
+
+    /// Nobody has said that it is to be left alone whatever happens.
+    pub(in crate::engine) fn may_close(&self, partner: PartnerIndex) -> bool {
+        self.of(partner).mode != BreakerMode::ForcedOpen
+    }
+
+    /// Whether its breakers only say what they would do.
+    pub(in crate::engine) fn is_dry(&self, partner: PartnerIndex) -> bool {
+        self.of(partner).mode == BreakerMode::DryRun
     }
 
     /// A question leaves; when half open it is the trial.

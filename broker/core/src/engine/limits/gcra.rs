@@ -60,6 +60,11 @@ impl Gcra {
         self.arrival_ns = self.arrival_ns.max(ns(now)).saturating_add(quota.interval_ns);
     }
 
+    /// One that was taken has not gone after all.
+    pub fn give_back(&mut self, quota: Quota) {
+        self.arrival_ns = self.arrival_ns.saturating_sub(quota.interval_ns);
+    }
+
     /// It is as if nothing had ever been let through.
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         self.arrival_ns <= ns(now)

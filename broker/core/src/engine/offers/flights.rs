@@ -34,6 +34,8 @@ pub(in crate::engine) struct Flight {
     pub(in crate::engine) waiters: BTreeSet<u64>,
     /// When its first copy was sent; `None` while it waits for a place at the partner.
     pub(in crate::engine) sent_at: Option<Timestamp>,
+    /// When it was last asked again because nobody had answered.
+    pub(in crate::engine) asked_again_at: Option<Timestamp>,
     /// Somebody has given it up already: it was judged as silence, once.
     pub(in crate::engine) given_up: bool,
     /// So long others may join it once it is sent.
@@ -65,6 +67,7 @@ impl Flights {
             shared,
             waiters: BTreeSet::from([call]),
             sent_at: None,
+            asked_again_at: None,
             given_up: false,
             lease: DurationMs(response.0.saturating_mul(2)),
         };

@@ -143,6 +143,10 @@ impl Slots {
         self.freed.pop_first()
     }
 
+    pub(in crate::engine) fn any_freed(&self) -> bool {
+        !self.freed.is_empty()
+    }
+
     /// Who waits there, first come first.
     pub(in crate::engine) fn waiting(&self, key: SlotKey) -> Option<RequestId> {
         self.slots.get(&key)?.queue.values().next().copied()

@@ -12,6 +12,7 @@ mod market;
 mod memory;
 mod overload;
 mod planning;
+mod put_off;
 mod receipts;
 mod remembering;
 mod repeats;

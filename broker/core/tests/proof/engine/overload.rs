@@ -7,12 +7,13 @@ use broker_core::engine::limits::breaker::Switched;
 use broker_core::engine::limits::gcra::Quota;
 use broker_core::engine::limits::ladder::Rung;
 use broker_core::engine::output::{Answer, Fact};
+use broker_core::engine::ranking::Demotion;
 use broker_core::partner::PartnerProfile;
 use broker_core::policy::Overload;
 use broker_core::receipt::search::{Degraded, SkipReason, Skipped};
 use broker_core::request::Submission;
 use schemas::directory::BreakerMode;
-use schemas::purchase::Strategy;
+use schemas::purchase::{Mode, Strategy};
 use schemas::{CustomerId, DurationMs, RejectReason};
 
 use super::rig::Rig;
@@ -299,9 +300,14 @@ fn who_says_that_it_is_too_much_is_left_alone_for_so_long() {
     assert_eq!(rig.asked.len(), 1);
 }
 
+/// It looks again anyhow, so that nothing is postponed.
+fn watching(number: u64) -> Submission {
+    Submission { mode: Mode::Watch, ..of("ann", number) }
+}
+
 fn shaky(rig: &mut Rig, from: u64, count: u64) {
     for number in from..from + count {
-        rig.create(of("ann", number));
+        rig.create(watching(number));
     }
     rig.wait(3_000);
     rig.asked.clear();
@@ -320,7 +326,7 @@ fn a_partner_that_does_not_answer_is_left_alone_then_tried_one_question_at_a_tim
     assert!(rig.facts.contains(&opened));
     let demoted = |fact: &Fact| matches!(fact, Fact::Demoted { .. });
     assert!(rig.facts.iter().any(demoted), "the ranking was told");
-    rig.create(of("ann", 50));
+    rig.create(watching(50));
     assert!(rig.asked.is_empty());
     let receipt = rig.disk.receipts.last().unwrap();
     let search = receipt.search.as_ref().unwrap();
@@ -328,8 +334,8 @@ fn a_partner_that_does_not_answer_is_left_alone_then_tried_one_question_at_a_tim
     assert_eq!((receipt.eligible, receipt.answered), (1, 0), "it might have had the book");
     rig.wait(18_000);
     for trial in 0..3 {
-        rig.create(of("ann", 60 + 2 * trial));
-        rig.create(of("ann", 61 + 2 * trial));
+        rig.create(watching(60 + 2 * trial));
+        rig.create(watching(61 + 2 * trial));
         assert_eq!(rig.asked.len(), 1, "one at a time");
         rig.has_none("a");
     }
@@ -349,10 +355,13 @@ fn in_dry_run_a_breaker_only_says_what_it_would_do_and_forced_open_it_needs_no_r
         shaky(&mut rig, 1, 20);
         rig.create(of("ann", 50));
         let opened = rig.facts.iter().any(|fact| matches!(fact, Fact::Breaker { .. }));
-        (rig.asked.len(), opened)
+        let why = Demotion::Breaker;
+        let demoted =
+            rig.facts.iter().any(|f| matches!(f, Fact::Demoted { why: w, .. } if *w == why));
+        (rig.asked.len(), opened, demoted)
     };
-    assert_eq!(with(BreakerMode::DryRun), (1, true));
-    assert_eq!(with(BreakerMode::ForcedOpen), (0, false));
+    assert_eq!(with(BreakerMode::DryRun), (1, true, false));
+    assert_eq!(with(BreakerMode::ForcedOpen), (0, false, false));
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use broker_core::batch::{
-    AuditRow, Batch, CommandRecord, Expect, IndexOp, OutboxRow, Part, Stored,
+    AuditRow, Batch, CommandRecord, Expect, IndexOp, OutboxRow, Part, SourceStream, Stored,
+    StreamPosition,
 };
 use broker_core::effect::{Effect, PartnerCommand, PaymentCommand};
 use broker_core::engine::input::{CommitToken, Input, Origin, QuoteAnswer, QuoteOutcome, TimerRow};
@@ -208,6 +209,15 @@ impl Rig {
     pub(crate) fn create(&mut self, submission: Submission) -> Origin {
         let origin = self.origin();
         self.send(Input::Create { origin, source: None, submission: Box::new(submission) });
+        origin
+    }
+
+    /// From its stream, which keeps it until it is decided.
+    pub(crate) fn create_from_stream(&mut self, submission: Submission, sequence: u64) -> Origin {
+        let origin = self.origin();
+        let source = StreamPosition { stream: SourceStream::PurchaseCreates, sequence };
+        let submission = Box::new(submission);
+        self.send(Input::Create { origin, source: Some(source), submission });
         origin
     }
 

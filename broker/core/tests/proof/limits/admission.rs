@@ -75,7 +75,7 @@ fn nobody_waits_longer_than_a_quarter_of_its_time() {
     assert_eq!(queue.give_up(&policy, at(999)), None);
     assert_eq!(queue.give_up(&policy, at(1_000)).map(|gone| gone.request), Some(request_id(1)));
     assert_eq!(queue.next_give_up(), Some(at(2_000)));
-    assert_eq!(queue.pressure_permille(&policy, at(1_500)), 750);
+    assert_eq!(queue.worn_permille(&policy, at(1_500)), 750);
 }
 
 #[test]
