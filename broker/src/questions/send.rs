@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_nats::PublishError;
+use broker_core::engine::input::Input;
 use broker_core::engine::output::Question;
 use broker_core::partner::{PartnerIndex, PartnerProfile, Partners};
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use schemas::subject::{self, PartnerReplyKind};
 use tokio::sync::mpsc;
 
 use super::asked::Asked;
+use crate::mailbox::Intake;
 use crate::metrics;
 use crate::nats::connect::Connection;
 use crate::nats::headers;
@@ -30,21 +32,25 @@ pub struct Sender {
     pub connection: Connection,
     pub partners: Partners,
     pub asked: Arc<Asked>,
+    pub intake: Intake,
 }
 
 impl Sender {
     /// Runs until the engine has ended.
     pub async fn run(self, mut questions: mpsc::Receiver<Ask>) {
         while let Some((partner, questions)) = questions.recv().await {
-            let count = questions.len();
+            let calls: Vec<CallId> = questions.iter().map(|question| question.call).collect();
             // A question that waits for a connection is asked too late anyhow.
             if !self.connection.is_connected() {
-                metrics::questions_dropped("disconnected", count);
+                metrics::questions_dropped("disconnected", calls.len());
+            } else if let Err(error) = self.ask(partner, questions).await {
+                tracing::debug!(%error, "questions could not be sent");
+                metrics::questions_dropped("not_sent", calls.len());
+            } else {
                 continue;
             }
-            if let Err(error) = self.ask(partner, questions).await {
-                tracing::debug!(%error, "questions could not be sent");
-                metrics::questions_dropped("not_sent", count);
+            if self.intake.send(Input::NotSent { calls }).await.is_err() {
+                return;
             }
         }
     }

@@ -316,6 +316,7 @@ impl Shell<'_> {
             connection: self.connection.clone(),
             partners: self.partners.clone(),
             asked: Arc::clone(asked),
+            intake: self.intake.clone(),
         };
         tokio::spawn(sender.run(to_ask))
     }

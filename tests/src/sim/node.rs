@@ -213,8 +213,8 @@ impl Node {
             }
             Output::Commit { token, batch } => self.write_batch(token, batch, scene),
             Output::Ask { partner, questions } => {
-                let profile = self.decoder.partners.at(partner);
-                for asking in send::messages(profile, questions) {
+                let profile = self.decoder.partners.at(partner).clone();
+                for asking in send::messages(&profile, questions) {
                     self.ask(partner, asking, scene);
                 }
             }
@@ -226,13 +226,13 @@ impl Node {
     }
 
     fn ask(
-        &self,
+        &mut self,
         partner: broker_core::partner::PartnerIndex,
         asking: send::Asking,
         scene: &mut Scene,
     ) {
         if self.connection.is_none() {
-            return;
+            return self.inputs.push_back(Input::NotSent { calls: asking.calls });
         }
         let send::Asking { subject, reply, id, calls, body } = asking;
         match reply {

@@ -179,6 +179,17 @@ impl Engine {
         Some(CallId { epoch: self.config.boot_epoch, counter })
     }
 
+    /// Their time runs out like that of others, and they may be asked again; but it is not silence
+    /// of their partners.
+    pub(super) fn not_sent(&mut self, calls: &[CallId]) {
+        let epoch = self.config.boot_epoch;
+        for call in calls.iter().filter(|call| call.epoch == epoch) {
+            if let Some(flight) = self.flights.get_mut(FlightId(call.counter)) {
+                flight.give_up();
+            }
+        }
+    }
+
     /// Nobody listens at the partner: its calls are over at once, without waiting for a time-out.
     pub(super) fn partner_down(&mut self, partner: &PartnerId, calls: &[CallId]) {
         let Some(partner) = self.config.policy.partners.index_of(partner) else { return };

@@ -68,6 +68,10 @@ pub enum Input {
         partner: PartnerId,
         calls: Vec<CallId>,
     },
+    /// These questions have not left us: nobody is to blame that they are not answered.
+    NotSent {
+        calls: Vec<CallId>,
+    },
     /// An operator pins or bans a partner, or takes that back.
     Steer {
         origin: Origin,

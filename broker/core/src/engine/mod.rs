@@ -262,6 +262,7 @@ impl Engine {
             }
             Input::Quotes { origin, partner, answers } => self.quotes(origin, &partner, answers),
             Input::PartnerDown { partner, calls } => self.partner_down(&partner, &calls),
+            Input::NotSent { calls } => self.not_sent(&calls),
             Input::Loaded { request, stored } => self.loaded(request, stored),
             Input::Committed { token } => self.committed(token),
             Input::Conflicted { token } => self.conflicted(token),

@@ -1,6 +1,6 @@
 //! What our own limits keep from happening now happens later, or is told.
 
-use broker_core::engine::input::{Origin, QuoteOutcome};
+use broker_core::engine::input::{Input, Origin, QuoteOutcome};
 use broker_core::engine::limits::ladder::Rung;
 use broker_core::engine::output::{Answer, Fact};
 
@@ -161,6 +161,26 @@ fn questions_that_wait_for_one_store_are_room_taken() {
         })
         .collect();
     assert_eq!(told, ["accepted", "accepted", "accepted", "nothing yet"]);
+}
+
+#[test]
+fn questions_that_never_left_open_no_breaker() {
+    let silent = |left: bool| {
+        let mut rig = Rig::with(vec![plain("a")], |config| {
+            config.policy.overload.breaker = Overload::standard().breaker;
+            config.policy.quote_retries = 0;
+        });
+        for number in 1..=20 {
+            rig.create(of("ann", number));
+        }
+        let calls = rig.asked.iter().map(|asked| asked.question.call).collect();
+        if !left {
+            rig.send(Input::NotSent { calls });
+        }
+        rig.wait(1_000);
+        rig.facts.iter().any(|fact| matches!(fact, Fact::Breaker { .. }))
+    };
+    assert_eq!([silent(true), silent(false)], [true, false]);
 }
 
 /// The only store has asked to be left alone for so long.
