@@ -15,7 +15,7 @@ pub struct Search {
     /// Partners that were not asked, by reason.
     pub skipped: Vec<SkippedPartners>,
     /// Partners whose good offer was not taken: requests that came before were buying the last
-    /// copies known there.
+    /// copies known there, or orders there were failing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PartnerId>,
     /// What was given up because there was too much to do.

@@ -57,8 +57,9 @@ impl Engine {
     /// What a customer says of a request whose create is to come back from its stream: that comes
     /// first.
     pub(super) fn of_a_create_to_come(&self, request: RequestId) -> Option<Decision> {
-        let until = self.put_off.until(request)?;
+        let until = self.put_off.until(request, self.now)?;
         let after = DurationMs(until.since(self.now).as_ms().saturating_add(AFTER_ITS_CREATE_MS));
+        let after = after.max(self.config.policy.overload.retry_after);
         Some(Decision::Answer(Answer::Rejected {
             reason: RejectReason::Overloaded,
             detail: format!("the request is not created yet; try again in {after}"),

@@ -18,7 +18,8 @@ const VOLATILE_BELOW: DurationMs = DurationMs::from_secs(5);
 pub(super) enum Choice {
     /// Somebody is buying the copies; if they leave any, it is this request's turn.
     Wait,
-    /// Everything but the offers of these stores: others are buying the last copies they have.
+    /// Everything but the offers of these stores: others are buying the last copies they have, or
+    /// orders fail there just now and somebody else has the book.
     Go { passed_over: Vec<PartnerId> },
 }
 
@@ -32,8 +33,16 @@ impl Engine {
         };
         let copies = record.submission.quantity;
         let (mut passed_over, mut busy, mut free) = (Vec::new(), None, None);
-        for quote in self.buyable(&sweep.offers, record) {
+        let good = buyable(&sweep.offers, record, self.now);
+        let fails = |key: SlotKey| self.board.fails_orders(key.partner, self.now);
+        let slots = good.iter().filter_map(|quote| self.slot_of(record, quote));
+        let others = slots.filter(|key| !fails(*key)).count();
+        for quote in good {
             let Some(key) = self.slot_of(record, quote) else { continue };
+            if others > 0 && fails(key) {
+                passed_over.push(quote.partner.clone());
+                continue;
+            }
             let supply = self.supply(key, quote);
             if self.slots.is_free(request, key, copies, supply) {
                 free = Some(key);
@@ -143,32 +152,16 @@ impl Engine {
     }
 }
 
-impl Engine {
-    /// Offers that are good for the request, best first.
-    fn buyable<'a>(&self, offers: &'a [Quote], record: &PurchaseRequest) -> Vec<&'a Quote> {
-        let max = record.terms.max_total;
-        let good = |quote: &&Quote| quote.valid_until > self.now && quote.is_affordable(max);
-        let mut good: Vec<&Quote> = offers.iter().filter(good).collect();
-        let choice = |quote: &Quote| self.is_unsafe(record, &quote.partner);
-        good.sort_by(|a, b| (choice(a), a.rank()).cmp(&(choice(b), b.rank())));
-        good
-    }
-
-    /// Those with an offer who are bought from only if nobody else has one.
-    pub(super) fn last_choices(&self, request: RequestId) -> Vec<PartnerId> {
-        let Some(hot) = self.hot.get(&request) else { return Vec::new() };
-        let (Some(sweep), Presence::Present(record)) = (&hot.sweep, &hot.presence) else {
-            return Vec::new();
-        };
-        let offering = sweep.offers.iter().map(|quote| &quote.partner);
-        offering.filter(|partner| self.is_unsafe(record, partner)).cloned().collect()
-    }
-
-    /// Bought from only if nobody else has it: it has just let this request down, or orders there
-    /// fail.
-    pub(super) fn is_unsafe(&self, record: &PurchaseRequest, partner: &PartnerId) -> bool {
-        let fails = |index| self.board.fails_orders(index, self.now);
-        record.let_down_by() == Some(partner)
-            || self.config.policy.partners.index_of(partner).is_some_and(fails)
-    }
+/// Offers that are good for the request, best first. Whoever has just let it down comes last.
+fn buyable<'a>(
+    offers: &'a [Quote],
+    record: &PurchaseRequest,
+    now: schemas::Timestamp,
+) -> Vec<&'a Quote> {
+    let max = record.terms.max_total;
+    let good = |quote: &&Quote| quote.valid_until > now && quote.is_affordable(max);
+    let mut good: Vec<&Quote> = offers.iter().filter(good).collect();
+    let let_down = |quote: &Quote| record.let_down_by() == Some(&quote.partner);
+    good.sort_by(|a, b| (let_down(a), a.rank()).cmp(&(let_down(b), b.rank())));
+    good
 }

@@ -53,7 +53,6 @@ impl Engine {
         why: Ending,
         passed_over: Vec<PartnerId>,
     ) -> (Event, Receipt) {
-        let last = self.last_choices(request);
         let hot = self.hot.get_mut(&request).expect("a concluding sweep is hot");
         let Presence::Present(record) = &hot.presence else {
             unreachable!("a sweep runs only for a present request")
@@ -64,9 +63,9 @@ impl Engine {
         let open = |quote: &Quote| !passed_over.contains(&quote.partner);
         let valid = |quote: &Quote| quote.valid_until > self.now && open(quote);
         let buyable = |quote: &Quote| valid(quote) && quote.is_affordable(max);
+        let let_down = |quote: &Quote| record.let_down_by() == Some(&quote.partner);
         // The winner first: what cannot be bought, however cheap, comes after what can.
-        let choice =
-            |quote: &Quote| (!buyable(quote), buyable(quote) && last.contains(&quote.partner));
+        let choice = |quote: &Quote| (!buyable(quote), buyable(quote) && let_down(quote));
         quotes.sort_by(|a, b| (choice(a), a.rank()).cmp(&(choice(b), b.rank())));
         let policy = &self.config.policy;
         let (eligible, answered) = (sweep.eligible(), sweep.answered());

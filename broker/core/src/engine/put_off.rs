@@ -26,9 +26,10 @@ impl PutOff {
         self.customers.get(customer).copied().unwrap_or(0)
     }
 
-    /// When this create is to come back.
-    pub(super) fn until(&self, request: RequestId) -> Option<Timestamp> {
-        self.requests.get(&request).map(|(until, _)| *until)
+    /// When this create is to come back; it may be a little late. Its stream may have lost it.
+    pub(super) fn until(&self, request: RequestId, now: Timestamp) -> Option<Timestamp> {
+        let (until, _) = self.requests.get(&request)?;
+        (until.saturating_add(LATE_AT_MOST) > now).then_some(*until)
     }
 
     /// It is told to come back then; false if there are too many already.

@@ -187,7 +187,7 @@ impl Board {
         }
     }
 
-    /// Orders there fail: what it has offered is bought only if nobody else offers anything.
+    /// Orders there fail just now.
     pub(in crate::engine) fn fails_orders(&self, partner: PartnerIndex, now: Timestamp) -> bool {
         let control = self.of(partner);
         let ordering = [Operation::Reserve, Operation::Place];

@@ -59,11 +59,11 @@ fn a_cancel_waits_for_the_create_that_its_stream_still_keeps() {
 fn a_create_that_does_not_come_back_is_forgotten() {
     let mut rig = used_up();
     rig.create_from_stream(of("ann", 11), 11);
-    rig.wait(6_000 + 60_000);
-    // Whoever is put off next clears up.
-    for number in 20..31 {
-        rig.create_from_stream(of("ann", number), number);
-    }
+    rig.wait(6_000 + 59_999);
+    let early = rig.command(request_id(11), cancel());
+    let second = Some(DurationMs(1_000));
+    assert_eq!(refusal(&rig, early), (RejectReason::Overloaded, second));
+    rig.wait(1);
     let cancel = rig.command(request_id(11), cancel());
     assert_eq!(refusal(&rig, cancel), (RejectReason::NotFound, None));
 }
