@@ -259,6 +259,13 @@ impl Incident {
     }
 }
 
+impl PlacementIntent {
+    /// A copy of the order that is sent now has as much time as it needs.
+    pub fn has_time_for_a_copy(&self, now: Timestamp, policy: &Policy) -> bool {
+        now.saturating_add(policy.place_budget) <= self.not_after
+    }
+}
+
 impl Undo {
     /// An order that could not be canceled by as many copies as there may be: a human was told long
     /// ago, and it is only asked about now and then.

@@ -1,6 +1,6 @@
 //! From a decision to a durable batch, and from the batch to what may then be told.
 
-use schemas::{RequestId, Timestamp};
+use schemas::RequestId;
 
 use super::Engine;
 use super::decide::Change;
@@ -10,7 +10,6 @@ use super::kept;
 use super::output::{Answer, Fact, Output};
 use super::pacing::{Awaited, News};
 use super::ranking::Demotion;
-use super::repeats::{receiver, repeated_to};
 use crate::batch::{AuditRow, Batch, Expect, IndexOp, OutboxRow};
 use crate::request::{Incident, PurchaseRequest};
 
@@ -36,11 +35,6 @@ impl Engine {
             next = Some(step.next);
         }
         let next = next.expect("a change has at least one step");
-        if !is_repeat(&work.task, before, self.now) {
-            for to in outbox.iter().filter_map(|row| receiver(&row.effect)) {
-                self.repeats.sent(to, self.now, &self.config.policy);
-            }
-        }
         let timers = next.timers.diff(&before.map(|record| record.timers).unwrap_or_default());
         let index = index_ops(before, &next);
         let fact = Fact::Transition {
@@ -130,11 +124,6 @@ impl Engine {
         assert!(in_flight.token == token, "one commit in flight per request");
         Some((request, in_flight))
     }
-}
-
-fn is_repeat(task: &Task, before: Option<&PurchaseRequest>, now: Timestamp) -> bool {
-    let (Task::Timer { kind, .. }, Some(record)) = (task, before) else { return false };
-    repeated_to(record, *kind, now).is_some()
 }
 
 fn index_ops(before: Option<&PurchaseRequest>, next: &PurchaseRequest) -> Vec<IndexOp> {

@@ -7,7 +7,7 @@ use super::Engine;
 use super::hot::{Hot, Presence, Task, Work};
 use super::input::TimerRow;
 use super::output::{Answer, Fact, Output};
-use super::repeats::repeated_to;
+use super::repeats::{receiver, told_again};
 use crate::batch::{CommandRecord, Part};
 use crate::event::Event;
 use crate::receipt::Receipt;
@@ -50,9 +50,6 @@ impl Engine {
     }
 
     fn work(&mut self, request: RequestId, work: Work) {
-        if self.is_put_off(request, &work.task) {
-            return self.observe(Fact::RepeatPutOff { request });
-        }
         let Some(work) = self.may_enter(request, work) else { return };
         let hot = &self.hot[&request];
         let decision = match &hot.presence {
@@ -60,7 +57,13 @@ impl Engine {
             Presence::Absent | Presence::Loading => self.decide_absent(request, &work.task),
         };
         match decision {
-            Decision::Commit(change) => self.commit(request, work, *change),
+            Decision::Commit(change) => {
+                if !self.may_leave_now(request, &work.task, &change) {
+                    // Its timer stays as it is, and comes back by itself.
+                    return self.observe(Fact::RepeatPutOff { request });
+                }
+                self.commit(request, work, *change);
+            }
             Decision::Answer(answer) => {
                 if let Answer::Rejected { reason, .. } = &answer {
                     self.observe(work.task.refused(request, *reason));
@@ -77,16 +80,23 @@ impl Engine {
         }
     }
 
-    /// A repetition for which its receiver has no budget now; it comes back by itself.
-    fn is_put_off(&mut self, request: RequestId, task: &Task) -> bool {
-        let Task::Timer { kind, at } = *task else { return false };
+    /// Whether what this change sends has the budget to leave. First messages always have, and earn
+    /// some for repetitions.
+    fn may_leave_now(&mut self, request: RequestId, task: &Task, change: &Change) -> bool {
+        let policy = &self.config.policy;
+        let effects = change.steps.iter().flat_map(|(_, step)| &step.effects);
         let record = self.hot.get(&request).and_then(Hot::request);
-        let due = record.filter(|record| record.timers.get(kind) == Some(at));
-        let Some(to) = due.and_then(|record| repeated_to(record, kind, self.now)) else {
-            return false;
-        };
-        let row = TimerRow { at, request, kind };
-        !self.repeats.allows(to, row, (self.now, &self.config.policy))
+        if let (&Task::Timer { kind, at }, Some(record)) = (task, record) {
+            let again = told_again(record, kind, effects.clone(), policy);
+            if !again.is_empty() {
+                let row = TimerRow { at, request, kind };
+                return self.repeats.allows(&again, row, (self.now, policy));
+            }
+        }
+        for to in effects.filter_map(receiver) {
+            self.repeats.sent(to, self.now, policy);
+        }
+        true
     }
 
     fn decide_absent(&self, request: RequestId, task: &Task) -> Decision {

@@ -11,7 +11,8 @@
 //! * answers, so that one that is back is asked again as fast as it answers, or rather half as
 //!   fast: then its backlog shrinks.
 //!
-//! What finds no token waits here until there is one, the longest due first. Its timer stays in the
+//! A timer that sends something to several of them needs a token of one. What finds none waits here
+//! until there is one, the longest due first. Its timer stays in the
 //! store as it is, so a crash forgets nothing and the budgets need not be durable.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,9 +21,9 @@ use schemas::{PartnerId, Timestamp};
 
 use super::input::TimerRow;
 use super::limits::retry_budget::RetryBudget;
-use crate::effect::Effect;
+use crate::effect::{Effect, PartnerCommand};
 use crate::policy::Policy;
-use crate::request::{PurchaseRequest, Step, Undo, UndoKind};
+use crate::request::{PurchaseRequest, Step};
 use crate::timer::TimerKind;
 
 /// Who is asked again.
@@ -42,24 +43,40 @@ struct Budget {
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
     budgets: BTreeMap<Receiver, Budget>,
-    /// Rows that wait at all of them: mostly none, and then nobody needs to look.
-    waiting: usize,
+    /// At whom each row waits: mostly there is none, and then nobody needs to look.
+    waiting: BTreeMap<TimerRow, Vec<Receiver>>,
 }
 
 impl Repeats {
-    /// Takes a token for a repetition; without one the row waits.
+    /// Takes a token for a repetition to these receivers; without one the row waits. The token of
+    /// one of them is enough: whoever has none must not keep the others from hearing of it.
     pub(super) fn allows(
         &mut self,
-        to: Receiver,
+        to: &[Receiver],
         row: TimerRow,
         (now, policy): (Timestamp, &Policy),
     ) -> bool {
-        let budget = self.budget(to, now, policy);
-        let allowed = budget.tokens.spend(policy.overload.repeats, now);
-        if !allowed && budget.waiting.insert(row) {
-            self.waiting += 1;
+        self.forget(row);
+        let earnings = policy.overload.repeats;
+        let mut receivers = to.iter();
+        let allowed =
+            receivers.any(|to| self.budget(to.clone(), now, policy).tokens.spend(earnings, now));
+        if !allowed {
+            for to in to {
+                self.budget(to.clone(), now, policy).waiting.insert(row);
+            }
+            self.waiting.insert(row, to.to_vec());
         }
         allowed
+    }
+
+    /// The row waits nowhere any more.
+    fn forget(&mut self, row: TimerRow) {
+        for at in self.waiting.remove(&row).into_iter().flatten() {
+            if let Some(budget) = self.budgets.get_mut(&at) {
+                budget.waiting.remove(&row);
+            }
+        }
     }
 
     /// Something leaves for the first time.
@@ -78,21 +95,20 @@ impl Repeats {
 
     /// A repetition that has waited and may go now. It still has to ask for its token.
     pub(super) fn pop_ready(&mut self, now: Timestamp, policy: &Policy) -> Option<TimerRow> {
-        if self.waiting == 0 {
+        if self.waiting.is_empty() {
             return None;
         }
-        let ready = self.budgets.values_mut().find_map(|budget| {
+        let ready = self.budgets.values().find_map(|budget| {
             let first = *budget.waiting.first()?;
-            let ready = budget.tokens.ready_at(policy.overload.repeats) <= now;
-            (ready && budget.waiting.remove(&first)).then_some(first)
-        });
-        self.waiting -= usize::from(ready.is_some());
-        ready
+            (budget.tokens.ready_at(policy.overload.repeats) <= now).then_some(first)
+        })?;
+        self.forget(ready);
+        Some(ready)
     }
 
     /// When the next one may go.
     pub(super) fn next_ready(&self, policy: &Policy) -> Option<Timestamp> {
-        if self.waiting == 0 {
+        if self.waiting.is_empty() {
             return None;
         }
         let ready = self.budgets.values().filter_map(|budget| {
@@ -110,34 +126,46 @@ impl Repeats {
     }
 }
 
-/// Who hears something again when this timer fires; `None` if nobody does.
-pub(super) fn repeated_to(
-    record: &PurchaseRequest,
+/// Who is told again what it was told before, if this timer leads to these effects.
+pub(super) fn told_again<'a>(
+    before: &PurchaseRequest,
     kind: TimerKind,
-    now: Timestamp,
-) -> Option<Receiver> {
+    effects: impl Iterator<Item = &'a Effect>,
+    policy: &Policy,
+) -> Vec<Receiver> {
+    let mut again = Vec::new();
+    for effect in effects.filter(|effect| is_again(before, kind, effect, policy)) {
+        again.extend(receiver(effect).filter(|to| !again.contains(to)));
+    }
+    again
+}
+
+fn is_again(before: &PurchaseRequest, kind: TimerKind, effect: &Effect, policy: &Policy) -> bool {
     match kind {
-        TimerKind::Step => {
-            let checkout = record.open_checkout()?;
-            let asks_again = matches!(checkout.step, Step::PlacementUnknown(_));
-            asks_again.then(|| Receiver::Partner(checkout.quote.partner.clone()))
-        }
-        TimerKind::Undo => {
-            let mut again = record.undo.iter().filter(|undo| goes_out_again(undo, now));
-            // Money first: what is repeated to the store beside it comes along.
-            let of_money = |undo: &&Undo| matches!(undo.kind, UndoKind::Void | UndoKind::Refund);
-            if again.clone().any(|undo| of_money(&undo)) {
-                return Some(Receiver::Provider);
-            }
-            again.next().map(|undo| Receiver::Partner(undo.partner.clone()))
-        }
-        TimerKind::Expiry | TimerKind::Sweep | TimerKind::Human => None,
+        // It sends nothing else than copies.
+        TimerKind::Undo => true,
+        TimerKind::Step => match effect {
+            Effect::Partner { command, .. } => is_asked_again(before, command, policy),
+            Effect::Payment { .. } | Effect::Event { .. } | Effect::Notify { .. } => false,
+        },
+        TimerKind::Expiry | TimerKind::Sweep | TimerKind::Human => false,
     }
 }
 
-/// A hold on stock that has lapsed is only forgotten.
-fn goes_out_again(undo: &Undo, now: Timestamp) -> bool {
-    undo.tries > 0 && (undo.kind != UndoKind::Release || now < undo.lapses_at)
+/// Whether an unknown order has been asked about in this way before.
+fn is_asked_again(before: &PurchaseRequest, command: &PartnerCommand, policy: &Policy) -> bool {
+    let Some(checkout) = before.open_checkout() else { return false };
+    let Step::PlacementUnknown(unknown) = checkout.step else { return false };
+    match command {
+        PartnerCommand::Lookup => {
+            let first_was_a_copy = policy.partners.profile(&checkout.quote.partner).key_first
+                && checkout.intent.is_some_and(|i| i.has_time_for_a_copy(unknown.since, policy));
+            unknown.asks > u8::from(first_was_a_copy)
+        }
+        PartnerCommand::Cancel => unknown.fencing,
+        PartnerCommand::Place { .. } => true,
+        PartnerCommand::Reserve { .. } | PartnerCommand::Release => false,
+    }
 }
 
 /// Who is sent a command.

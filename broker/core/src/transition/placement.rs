@@ -157,7 +157,7 @@ pub(super) fn ask(d: &mut Draft<'_>) {
     let fence = profile.fences_cancel
         && window_closed
         && (profile.lookup == LookupKind::None || unknown.absent_since.is_some());
-    let copy_in_time = d.now.saturating_add(d.policy.place_budget) <= intent.not_after;
+    let copy_in_time = intent.has_time_for_a_copy(d.now, d.policy);
     let may_prove = unknown.absent_since.is_none_or(|since| is_apart(since, d.now, d.policy));
     if may_prove && !d.in_doubt && d.now >= conclusive_at(&profile, &intent, d.policy) {
         unknown.conclusive_from = unknown.conclusive_from.or(Some(d.next.version));

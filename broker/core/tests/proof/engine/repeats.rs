@@ -7,8 +7,10 @@ use broker_core::effect::{Effect, PartnerCommand, PaymentCommand};
 use broker_core::engine::input::Input;
 use broker_core::engine::output::Fact;
 use broker_core::event::{PartnerAnswer, PartnerOutcome};
+use broker_core::partner::PartnerProfile;
 use broker_core::policy::Overload;
 use broker_core::quote::Quote;
+use schemas::directory::LookupKind;
 use schemas::subject::PartnerOperation;
 use schemas::{DurationMs, RequestId};
 
@@ -27,8 +29,9 @@ fn a_silent_store_hears_of_every_order_but_of_few_at_a_time_again() {
     let policy = rig.engine.policy().clone();
     rig.wait(10 * MINUTES_MS);
     assert_eq!(partner_rows(&rig, is_place).len() as u64, 2 * ORDERS);
-    let most =
+    let again =
         u64::from(policy.overload.repeats.burst) + 600 * u64::from(policy.overload.repeats.per_s);
+    let most = ORDERS + again;
     let lookups = partner_rows(&rig, is_lookup);
     let sent = lookups.len() as u64;
     assert!((most * 9 / 10..=most).contains(&sent), "{sent} look-ups, {most} are allowed");
@@ -91,9 +94,68 @@ fn a_silent_provider_is_asked_for_the_money_but_by_few_at_a_time() {
     assert!(again >= 600, "{again} repeated");
 }
 
+#[test]
+fn a_silent_provider_keeps_no_store_from_hearing_that_its_order_is_canceled() {
+    let mut rig = few_repeats_with(vec![plain("a"), plain("b")]);
+    let rogue = request_id(ORDERS + 1);
+    rig.create(numbered(ORDERS + 1));
+    rig.has_none("a");
+    rig.offers("b", 2500);
+    rig.place_refused(rogue, "b");
+    for number in 1..=ORDERS {
+        rig.create(numbered(number));
+        rig.has_none("b");
+        rig.offers_quote("a", plenty());
+    }
+    // Nobody has answered a void so far, and all are due again every second.
+    rig.wait(2 * MINUTES_MS);
+    let answer = PartnerAnswer {
+        partner: partner("b"),
+        attempt: 1,
+        operation: Some(PartnerOperation::Place),
+        in_reply_to: None,
+        outcome: PartnerOutcome::Confirmed { order_id: order_id("o-1"), total: usd(2500) },
+    };
+    let origin = rig.origin();
+    rig.send(Input::Partner { origin, source: None, request: rogue, answer });
+    let is_cancel = |command: &PartnerCommand| matches!(command, PartnerCommand::Cancel);
+    assert_eq!(partner_rows(&rig, is_cancel).len(), 1);
+    rig.wait(20_000);
+    let cancels = partner_rows(&rig, is_cancel).len();
+    assert_eq!(cancels, 21, "this store has had no repetitions before");
+}
+
+#[test]
+fn a_fence_that_goes_up_for_the_first_time_needs_no_token_and_waiting_for_it_neither() {
+    let only_fences = PartnerProfile {
+        lookup: LookupKind::None,
+        key_first: false,
+        honours_not_after: false,
+        ..plain("a")
+    };
+    let mut rig = few_repeats_with(vec![only_fences]);
+    place_orders(&mut rig);
+    let sent_until = rig.now;
+    let is_fence = |command: &PartnerCommand| matches!(command, PartnerCommand::Cancel);
+    while partner_rows(&rig, is_fence).is_empty() {
+        let put_off = |fact: &Fact| matches!(fact, Fact::RepeatPutOff { .. });
+        assert!(!rig.facts.iter().any(put_off), "nothing was to be sent");
+        assert!(rig.now < sent_until.saturating_add(DurationMs(2 * MINUTES_MS)), "no fence");
+        rig.wait(1000);
+    }
+    rig.wait(1000);
+    let fenced: BTreeSet<RequestId> =
+        partner_rows(&rig, is_fence).iter().map(|row| row.request).collect();
+    assert_eq!(fenced.len() as u64, ORDERS);
+}
+
 /// The budgets as shipped; nothing else is limited.
 fn few_repeats() -> Rig {
-    Rig::with(vec![plain("a")], |config| {
+    few_repeats_with(vec![plain("a")])
+}
+
+fn few_repeats_with(profiles: Vec<PartnerProfile>) -> Rig {
+    Rig::with(profiles, |config| {
         config.policy.overload.repeats = Overload::standard().repeats;
         (config.policy.lookup_ladder, config.policy.undo_ladder) = (LADDER, LADDER);
     })
@@ -102,6 +164,11 @@ fn few_repeats() -> Rig {
 /// Every order has left, and the store says nothing any more.
 fn placed_and_unanswered() -> Rig {
     let mut rig = few_repeats();
+    place_orders(&mut rig);
+    rig
+}
+
+fn place_orders(rig: &mut Rig) {
     for number in 1..=ORDERS {
         rig.create(numbered(number));
         rig.offers_quote("a", plenty());
@@ -113,8 +180,7 @@ fn placed_and_unanswered() -> Rig {
             }
         }
     }
-    assert_eq!(partner_rows(&rig, is_place).len() as u64, ORDERS);
-    rig
+    assert_eq!(partner_rows(rig, is_place).len() as u64, ORDERS);
 }
 
 /// Nobody has to wait for somebody else's copies.
