@@ -90,10 +90,10 @@ impl Engine {
             let again = told_again(record, kind, effects.clone(), policy);
             if !again.is_empty() {
                 let row = TimerRow { at, request, kind };
-                return self.repeats.allows(&again, row, (self.now, policy));
+                return self.repeats.allows(again, row, (self.now, policy));
             }
         }
-        for to in effects.filter_map(receiver) {
+        for to in effects.filter_map(|effect| receiver(effect, policy)) {
             self.repeats.sent(to, self.now, policy);
         }
         true

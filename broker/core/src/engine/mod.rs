@@ -185,8 +185,7 @@ impl Engine {
         let sweep = self.wakes.first().map(|(at, _)| (*at, WakeReason::Sweep));
         let resume = self.postponed.first().map(|(at, _)| (*at, WakeReason::Sweep));
         let pace = self.asking.next_paced().map(|at| (at, WakeReason::Pace));
-        let repeat = self.repeats.next_ready(&self.config.policy);
-        let repeat = repeat.map(|at| (at, WakeReason::Repeat));
+        let repeat = self.repeats.next_ready().map(|at| (at, WakeReason::Repeat));
         let calm = self.ladder.next_step(&overload.ladder);
         let admission = self.admission.next_give_up().into_iter().chain(calm).min();
         let admission = admission.map(|at| (at, WakeReason::Admission));
@@ -243,11 +242,11 @@ impl Engine {
                 self.enqueue(request, Some(origin), None, Task::Get { customer });
             }
             Input::Partner { origin, source, request, answer } => {
-                self.heard(&Receiver::Partner(answer.partner.clone()));
+                self.heard(Receiver::partner(&answer.partner, &self.config.policy));
                 self.enqueue(request, Some(origin), source, Task::Answer(Event::Partner(answer)));
             }
             Input::Payment { origin, source, request, answer } => {
-                self.heard(&Receiver::Provider);
+                self.heard(Receiver::Provider);
                 self.enqueue(request, Some(origin), source, Task::Answer(Event::Payment(answer)));
             }
             Input::Steer { origin, word } => self.steer(origin, *word),
@@ -293,7 +292,7 @@ impl Engine {
         }
     }
 
-    fn heard(&mut self, from: &Receiver) {
+    fn heard(&mut self, from: Receiver) {
         self.repeats.answered(from, self.now, &self.config.policy);
     }
 

@@ -20,17 +20,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemas::{PartnerId, Timestamp};
 
 use super::input::TimerRow;
-use super::limits::retry_budget::RetryBudget;
+use super::limits::retry_budget::{Earnings, RetryBudget};
 use crate::effect::{Effect, PartnerCommand};
+use crate::partner::PartnerIndex;
 use crate::policy::Policy;
 use crate::request::{PurchaseRequest, Step};
 use crate::timer::TimerKind;
 
 /// Who is asked again.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Receiver {
-    Partner(PartnerId),
+    Partner(PartnerIndex),
+    /// Partners that are not in the directory any more: few orders, one budget.
+    Departed,
     Provider,
+}
+
+impl Receiver {
+    pub(super) fn partner(id: &PartnerId, policy: &Policy) -> Self {
+        policy.partners.index_of(id).map_or(Self::Departed, Self::Partner)
+    }
 }
 
 #[derive(Debug)]
@@ -39,12 +48,22 @@ struct Budget {
     waiting: BTreeSet<TimerRow>,
 }
 
+impl Budget {
+    /// When the first of those that wait may go; `None` if nobody waits.
+    fn next_ready(&self, earnings: Earnings) -> Option<Timestamp> {
+        self.waiting.first().map(|_| self.tokens.ready_at(earnings))
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
     budgets: BTreeMap<Receiver, Budget>,
-    /// At whom each row waits: mostly there is none, and then nobody needs to look.
+    /// At whom each row waits.
     waiting: BTreeMap<TimerRow, Vec<Receiver>>,
+    /// Receivers for which rows wait, by [`Budget::next_ready`]: to know whose turn it is nobody
+    /// walks through all of them.
+    ready: BTreeSet<(Timestamp, Receiver)>,
 }
 
 impl Repeats {
@@ -52,77 +71,78 @@ impl Repeats {
     /// one of them is enough: whoever has none must not keep the others from hearing of it.
     pub(super) fn allows(
         &mut self,
-        to: &[Receiver],
+        to: Vec<Receiver>,
         row: TimerRow,
         (now, policy): (Timestamp, &Policy),
     ) -> bool {
-        self.forget(row);
         let earnings = policy.overload.repeats;
-        let mut receivers = to.iter();
-        let allowed =
-            receivers.any(|to| self.budget(to.clone(), now, policy).tokens.spend(earnings, now));
-        if !allowed {
-            for to in to {
-                self.budget(to.clone(), now, policy).waiting.insert(row);
-            }
-            self.waiting.insert(row, to.to_vec());
+        self.forget(row, now, earnings);
+        let spend = |budget: &mut Budget| budget.tokens.spend(earnings, now);
+        if to.iter().any(|of| self.change(*of, now, earnings, spend)) {
+            return true;
         }
-        allowed
-    }
-
-    /// The row waits nowhere any more.
-    fn forget(&mut self, row: TimerRow) {
-        for at in self.waiting.remove(&row).into_iter().flatten() {
-            if let Some(budget) = self.budgets.get_mut(&at) {
-                budget.waiting.remove(&row);
-            }
+        for of in &to {
+            self.change(*of, now, earnings, |budget| budget.waiting.insert(row));
         }
+        self.waiting.insert(row, to);
+        false
     }
 
     /// Something leaves for the first time.
     pub(super) fn sent(&mut self, to: Receiver, now: Timestamp, policy: &Policy) {
-        self.budget(to, now, policy).tokens.first(policy.overload.repeats, now);
+        let earnings = policy.overload.repeats;
+        self.change(to, now, earnings, |budget| budget.tokens.first(earnings, now));
     }
 
     /// A receiver that has been sent something answers.
-    pub(super) fn answered(&mut self, by: &Receiver, now: Timestamp, policy: &Policy) {
-        if let Some(budget) = self.budgets.get_mut(by) {
-            let (share, earnings) =
-                (policy.overload.repeats_per_answer_permille, policy.overload.repeats);
-            budget.tokens.earn(share, earnings, now);
-        }
+    pub(super) fn answered(&mut self, by: Receiver, now: Timestamp, policy: &Policy) {
+        let earnings = policy.overload.repeats;
+        let share = policy.overload.repeats_per_answer_permille;
+        self.change(by, now, earnings, |budget| budget.tokens.earn(share, earnings, now));
     }
 
     /// A repetition that has waited and may go now. It still has to ask for its token.
     pub(super) fn pop_ready(&mut self, now: Timestamp, policy: &Policy) -> Option<TimerRow> {
-        if self.waiting.is_empty() {
-            return None;
-        }
-        let ready = self.budgets.values().find_map(|budget| {
-            let first = *budget.waiting.first()?;
-            (budget.tokens.ready_at(policy.overload.repeats) <= now).then_some(first)
-        })?;
-        self.forget(ready);
-        Some(ready)
+        let (_, of) = *self.ready.first().filter(|(at, _)| *at <= now)?;
+        let row = *self.budgets.get(&of)?.waiting.first()?;
+        self.forget(row, now, policy.overload.repeats);
+        Some(row)
     }
 
     /// When the next one may go.
-    pub(super) fn next_ready(&self, policy: &Policy) -> Option<Timestamp> {
-        if self.waiting.is_empty() {
-            return None;
-        }
-        let ready = self.budgets.values().filter_map(|budget| {
-            budget.waiting.first()?;
-            Some(budget.tokens.ready_at(policy.overload.repeats))
-        });
-        ready.min()
+    pub(super) fn next_ready(&self) -> Option<Timestamp> {
+        self.ready.first().map(|(at, _)| *at)
     }
 
-    fn budget(&mut self, of: Receiver, now: Timestamp, policy: &Policy) -> &mut Budget {
-        self.budgets.entry(of).or_insert_with(|| Budget {
-            tokens: RetryBudget::new(policy.overload.repeats, now),
+    /// The row waits nowhere any more.
+    fn forget(&mut self, row: TimerRow, now: Timestamp, earnings: Earnings) {
+        for of in self.waiting.remove(&row).into_iter().flatten() {
+            self.change(of, now, earnings, |budget| budget.waiting.remove(&row));
+        }
+    }
+
+    /// Changes a budget, and its place among those that are ready.
+    fn change<T>(
+        &mut self,
+        of: Receiver,
+        now: Timestamp,
+        earnings: Earnings,
+        change: impl FnOnce(&mut Budget) -> T,
+    ) -> T {
+        let budget = self.budgets.entry(of).or_insert_with(|| Budget {
+            tokens: RetryBudget::new(earnings, now),
             waiting: BTreeSet::new(),
-        })
+        });
+        let before = budget.next_ready(earnings);
+        let result = change(budget);
+        let after = budget.next_ready(earnings);
+        if before != after {
+            if let Some(at) = before {
+                self.ready.remove(&(at, of));
+            }
+            self.ready.extend(after.map(|at| (at, of)));
+        }
+        result
     }
 }
 
@@ -135,7 +155,7 @@ pub(super) fn told_again<'a>(
 ) -> Vec<Receiver> {
     let mut again = Vec::new();
     for effect in effects.filter(|effect| is_again(before, kind, effect, policy)) {
-        again.extend(receiver(effect).filter(|to| !again.contains(to)));
+        again.extend(receiver(effect, policy).filter(|to| !again.contains(to)));
     }
     again
 }
@@ -169,10 +189,93 @@ fn is_asked_again(before: &PurchaseRequest, command: &PartnerCommand, policy: &P
 }
 
 /// Who is sent a command.
-pub(super) fn receiver(effect: &Effect) -> Option<Receiver> {
+pub(super) fn receiver(effect: &Effect, policy: &Policy) -> Option<Receiver> {
     match effect {
-        Effect::Partner { partner, .. } => Some(Receiver::Partner(partner.clone())),
+        Effect::Partner { partner, .. } => Some(Receiver::partner(partner, policy)),
         Effect::Payment { .. } => Some(Receiver::Provider),
         Effect::Event { .. } | Effect::Notify { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use schemas::{DurationMs, RequestId};
+
+    use super::*;
+    use crate::partner::Partners;
+
+    #[derive(Debug, Clone)]
+    enum Happens {
+        Asks { row: u8, to: Vec<Receiver> },
+        Sent(Receiver),
+        Answered(Receiver),
+        Passes(u64),
+        Pops,
+    }
+
+    fn receiver() -> impl Strategy<Value = Receiver> {
+        prop_oneof![
+            (0_u16..3).prop_map(|index| Receiver::Partner(PartnerIndex(index))),
+            Just(Receiver::Departed),
+            Just(Receiver::Provider),
+        ]
+    }
+
+    fn happens() -> impl Strategy<Value = Happens> {
+        let some = proptest::collection::btree_set(receiver(), 1..3);
+        prop_oneof![
+            4 => (0_u8..12, some)
+                .prop_map(|(row, to)| Happens::Asks { row, to: to.into_iter().collect() }),
+            1 => receiver().prop_map(Happens::Sent),
+            1 => receiver().prop_map(Happens::Answered),
+            2 => (0_u64..700).prop_map(Happens::Passes),
+            2 => Just(Happens::Pops),
+        ]
+    }
+
+    fn row(number: u8) -> TimerRow {
+        let at = Timestamp::from_unix_ms(u64::from(number));
+        let request = RequestId::from_parts(1, u128::from(number) << 48);
+        TimerRow { at, request, kind: TimerKind::Undo }
+    }
+
+    proptest! {
+        #[test]
+        fn whose_turn_it_is_is_known_without_looking_at_everybody(
+            story in proptest::collection::vec(happens(), 1..80),
+        ) {
+            let mut policy = Policy::standard(Partners::default());
+            policy.overload.repeats = Earnings { burst: 2, per_s: 1, per_first_permille: 300 };
+            let earnings = policy.overload.repeats;
+            let mut now = Timestamp::from_unix_ms(1_000);
+            let mut repeats = Repeats::default();
+            for event in story {
+                match event {
+                    Happens::Asks { row: number, to } => {
+                        repeats.allows(to, row(number), (now, &policy));
+                    }
+                    Happens::Sent(to) => repeats.sent(to, now, &policy),
+                    Happens::Answered(by) => repeats.answered(by, now, &policy),
+                    Happens::Passes(ms) => now = now.saturating_add(DurationMs(ms)),
+                    Happens::Pops => {
+                        let due = repeats.next_ready().is_some_and(|at| at <= now);
+                        let popped = repeats.pop_ready(now, &policy);
+                        prop_assert_eq!(popped.is_some(), due);
+                        let waits = |budget: &Budget| popped.is_some_and(|row| budget.waiting.contains(&row));
+                        prop_assert!(!repeats.budgets.values().any(waits), "it waits nowhere");
+                    }
+                }
+                let all: BTreeSet<_> = repeats
+                    .budgets
+                    .iter()
+                    .filter_map(|(of, budget)| Some((budget.next_ready(earnings)?, *of)))
+                    .collect();
+                prop_assert_eq!(&repeats.ready, &all);
+                let waiting: BTreeSet<_> =
+                    repeats.budgets.values().flat_map(|budget| &budget.waiting).collect();
+                prop_assert!(waiting.into_iter().eq(repeats.waiting.keys()));
+            }
+        }
     }
 }
