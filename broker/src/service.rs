@@ -5,6 +5,7 @@ mod admin;
 mod list;
 mod partners;
 pub mod reply;
+pub mod room;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use schemas::subject::{self, PurchaseOperation, parse_purchase, purchase_api_endpoint};
 use schemas::{CustomerId, RejectReason, problem::Problem};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::ingress::decode::Decoder;
@@ -26,6 +27,7 @@ use crate::nats::NatsError;
 use crate::storage::Storage;
 use crate::waiters::{Call, Waiter, Waiters};
 use crate::wire::command;
+use room::Room;
 
 /// Name under which `$SRV` lists it.
 pub const NAME: &str = "broker";
@@ -37,8 +39,8 @@ pub struct Calls {
     pub waiters: Arc<Waiters>,
     pub decoder: Arc<Decoder>,
     pub storage: Arc<Storage>,
-    /// One permit per call being worked on.
-    pub room: Arc<Semaphore>,
+    /// One place per call being worked on.
+    pub room: Room,
     /// Becomes true when no more calls are to be taken.
     pub stop: watch::Receiver<bool>,
 }
@@ -119,11 +121,11 @@ impl Calls {
             let problem = Problem::new(RejectReason::FieldInvalid, "the customer_id is malformed");
             return reply::refuse_now(&request, operation, problem).await;
         };
-        let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
+        let Some(place) = self.room.take(operation) else {
             let problem = Problem::new(RejectReason::Overloaded, "too many calls; try again");
             return reply::refuse_now(&request, operation, problem).await;
         };
-        let call = Call { request, operation, about: None, since, permit };
+        let call = Call { request, operation, about: None, since, place };
         match operation {
             PurchaseOperation::List => {
                 let storage = Arc::clone(&self.storage);

@@ -16,8 +16,9 @@ use schemas::subject::PurchaseOperation;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::ingress::session::Session;
+use crate::service::room::Place;
 
-/// One of them. Its permit bounds how many there are at once.
+/// One of them. Its permit or place bounds how many there are at once.
 #[derive(Debug)]
 pub enum Waiter {
     Message(Delivery),
@@ -43,7 +44,7 @@ pub struct Call {
     /// The purchase request it is about.
     pub about: Option<RequestId>,
     pub since: Instant,
-    pub permit: OwnedSemaphorePermit,
+    pub place: Place,
 }
 
 /// All of them.

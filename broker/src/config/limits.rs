@@ -16,7 +16,8 @@ pub struct Limits {
     /// Purchase requests held in memory, about 2 KB each; creates beyond it are refused as
     /// `overloaded`.
     pub hot_requests_max: usize,
-    /// Calls of the micro service being worked on; more are answered `overloaded` at once.
+    /// Calls of the micro service being worked on; more are answered `overloaded` at once. Creates,
+    /// which may wait to be let in, take at most three quarters of these places.
     pub service_in_flight_max: usize,
     /// Outbox rows published and not yet acknowledged by the server. More is faster over a slow
     /// network and repeats more after a crash.

@@ -11,7 +11,7 @@ use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::partner::Partners;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::parts::Running;
 use super::{ServeError, token_key};
@@ -33,6 +33,7 @@ use crate::positions::Positions;
 use crate::questions::asked::Asked;
 use crate::questions::listen::{self, Listener};
 use crate::questions::send::{QUEUE_MESSAGES_MAX, Sender};
+use crate::service::room::Room;
 use crate::service::{self, Calls};
 use crate::storage::{Storage, describe, recover};
 use crate::store::rollback;
@@ -356,7 +357,7 @@ impl Shell<'_> {
             waiters: Arc::clone(&self.waiters),
             decoder: Arc::clone(&self.decoder),
             storage: Arc::clone(&self.storage),
-            room: Arc::new(Semaphore::new(self.config.limits.service_in_flight_max)),
+            room: Room::new(self.config.limits.service_in_flight_max),
             stop: self.stopped.clone(),
         }
     }
