@@ -6,18 +6,20 @@
 //! 2. inputs from outside, at most [`TURN_INPUTS_MAX`], so that 1 and 3 get their turn;
 //! 3. the engine's own time, if its deadline has come;
 //! 4. everything the engine wants done;
-//! 5. sleep until something arrives or the next deadline.
+//! 5. now and then a look at the load, for operators;
+//! 6. sleep until something arrives or the next deadline.
 
 use std::time::Duration;
 
 use broker_core::Batch;
 use broker_core::Engine;
 use broker_core::engine::input::{CommitToken, Input, Origin};
+use broker_core::engine::limits::load::Load;
 use broker_core::engine::output::{Answer, Fact, Output, Question};
 use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::partner::PartnerIndex;
 use crossbeam_channel::select;
-use schemas::{RequestId, Timestamp};
+use schemas::{DurationMs, RequestId, Timestamp};
 
 use crate::clock::Clock;
 use crate::mailbox::{Mail, Mailbox};
@@ -27,6 +29,8 @@ pub const TURN_INPUTS_MAX: usize = 256;
 
 /// Sleep when the engine names no deadline.
 const IDLE_MAX: Duration = Duration::from_secs(1);
+/// Between two looks at the load.
+pub const SHOW_EVERY_MS: DurationMs = DurationMs(1000);
 /// Shortest sleep: a deadline in the current millisecond is not met by spinning.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 
@@ -45,6 +49,8 @@ pub trait Ports: Send + 'static {
     /// Answer with [`Input::RankingKept`].
     fn keep_ranking(&mut self, snapshot: Box<Snapshot>);
     fn observe(&mut self, fact: Fact);
+    /// Once in [`SHOW_EVERY_MS`].
+    fn show(&mut self, load: Load);
 }
 
 /// The engine with its clock, mailbox and ports.
@@ -53,11 +59,14 @@ pub struct Driver<P> {
     clock: Clock,
     ports: P,
     mailbox: Mailbox,
+    /// When the load is shown next.
+    show_at: Timestamp,
 }
 
 impl<P: Ports> Driver<P> {
     pub fn new(engine: Engine, clock: Clock, ports: P, mailbox: Mailbox) -> Self {
-        Self { engine, clock, ports, mailbox }
+        let show_at = clock.now();
+        Self { engine, clock, ports, mailbox, show_at }
     }
 
     /// Runs until [`Results`](crate::mailbox::Results) says stop, on the calling thread. Gives the
@@ -79,7 +88,12 @@ impl<P: Ports> Driver<P> {
             if stop {
                 return self.ports;
             }
-            // 5. Sleep, unless more is waiting already.
+            // 5. The load.
+            if self.show_at <= now {
+                self.ports.show(self.engine.load(now));
+                self.show_at = now.saturating_add(SHOW_EVERY_MS);
+            }
+            // 6. Sleep, unless more is waiting already.
             if taken < TURN_INPUTS_MAX {
                 stop = self.sleep();
             }

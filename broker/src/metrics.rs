@@ -1,6 +1,8 @@
-//! Every metric of the broker: names, units and labels stand here and nowhere else, one function
-//! per observation. Prefix `broker_`, base units, `_total` for counters; no label takes its values
-//! from customers, requests or ISBNs.
+//! Every metric of the broker: names, units and labels stand here (those of limits in [`load`]) and
+//! nowhere else, one function per observation. Prefix `broker_`, base units, `_total` for counters;
+//! no label takes its values from customers, requests or ISBNs.
+
+pub mod load;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -37,7 +39,6 @@ const COMMIT_CONFLICTS: &str = "broker_commit_conflicts_total";
 const CREATES_HELD: &str = "broker_creates_held_total";
 const CREATES_LET_IN: &str = "broker_creates_let_in_total";
 const CREATE_WAIT: &str = "broker_create_wait_seconds";
-const DEGRADATION: &str = "broker_degradation_rung";
 const DEGRADATIONS: &str = "broker_degradations_total";
 const LEFT_OUT: &str = "broker_partners_left_out_total";
 const RETRIES_DENIED: &str = "broker_quote_retries_denied_total";
@@ -120,7 +121,6 @@ fn describe() {
     describe_counter!(CREATES_HELD, "Creates that had to wait to be let in, by customer class");
     describe_counter!(CREATES_LET_IN, "Creates let in after waiting, by customer class");
     describe_histogram!(CREATE_WAIT, Unit::Seconds, "How long creates waited to be let in");
-    describe_gauge!(DEGRADATION, "What is given up: 0 nothing, 1 the long tail, 2 new requests");
     describe_counter!(DEGRADATIONS, "Steps of degradation taken or taken back, by where to");
     describe_counter!(LEFT_OUT, "Partners left out of a sweep in their turn, by partner and why");
     describe_counter!(RETRIES_DENIED, "Quote questions not asked again for want of budget");
@@ -155,6 +155,7 @@ fn describe() {
     describe_gauge!(ORDERS_HELD, "1 while no order is placed, by how the clock is in doubt");
     describe_gauge!(READY, "1 once recovered and connected");
     describe_gauge!(WAITING, "Messages and calls that wait for the engine's answer");
+    load::describe();
 }
 
 /// Counts what the engine observed. `name_of` gives the label of a partner.
@@ -214,10 +215,7 @@ pub fn fact<'a>(
             counter!(CREATES_LET_IN, "class" => class.label()).increment(1);
             histogram!(CREATE_WAIT).record(seconds(*waited_ms));
         }
-        Fact::Rung(rung) => {
-            gauge!(DEGRADATION).set(number(*rung as u64));
-            counter!(DEGRADATIONS, "to" => rung.label()).increment(1);
-        }
+        Fact::Rung(rung) => counter!(DEGRADATIONS, "to" => rung.label()).increment(1),
         Fact::LeftOut { partner, why } => {
             let partner = name_of(*partner).to_string();
             counter!(LEFT_OUT, "partner" => partner, "why" => why.label()).increment(1);

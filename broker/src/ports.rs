@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use broker_core::Batch;
 use broker_core::engine::input::{CommitToken, Origin};
+use broker_core::engine::limits::load::Load;
 use broker_core::engine::output::{Answer, Fact, Question};
 use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::partner::{PartnerIndex, Partners};
@@ -23,6 +24,8 @@ pub struct ShellPorts {
     /// Bounded by the number of waiters.
     pub answers: mpsc::UnboundedSender<(Origin, Answer)>,
     pub partners: Partners,
+    /// The load as it was last shown.
+    pub shown: Option<Load>,
 }
 
 impl Ports for ShellPorts {
@@ -57,6 +60,11 @@ impl Ports for ShellPorts {
     fn observe(&mut self, fact: Fact) {
         log(&fact, &self.partners);
         metrics::fact(&fact, |partner| &self.partners.at(partner).id);
+    }
+
+    fn show(&mut self, load: Load) {
+        metrics::load::show(&load, self.shown.as_ref(), &self.partners);
+        self.shown = Some(load);
     }
 }
 

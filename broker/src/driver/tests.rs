@@ -8,7 +8,7 @@ use broker_core::partner::{PartnerProfile, Partners};
 use broker_core::request::{Submission, Terms};
 use schemas::id::PaymentToken;
 use schemas::purchase::{Mode, PurchaseStatus, Strategy};
-use schemas::{Condition, Digest, DurationMs};
+use schemas::{Condition, Digest};
 
 use super::*;
 use crate::mailbox::{Intake, Results, mailbox};
@@ -45,6 +45,15 @@ fn a_deadline_of_the_engine_is_met_without_any_input() {
 }
 
 #[test]
+fn the_load_is_shown_again_and_again_also_when_there_is_nothing_to_do() {
+    let (stage, said) = Stage::start();
+    for _ in 0..2 {
+        while !matches!(said.0.recv_timeout(DEADLINE).expect("the load is shown"), Said::Show) {}
+    }
+    stage.stop();
+}
+
+#[test]
 fn the_room_of_the_intake_comes_back_with_every_turn() {
     let (stage, said) = Stage::start();
     for _ in 0..3 * INTAKE_MAX {
@@ -67,6 +76,7 @@ enum Said {
     Ask,
     Done(Origin, Answer),
     ScanTimers,
+    Show,
 }
 
 struct Recorder(mpsc::Sender<Said>);
@@ -102,6 +112,10 @@ impl Ports for Recorder {
     fn keep_ranking(&mut self, _snapshot: Box<Snapshot>) {}
 
     fn observe(&mut self, _fact: Fact) {}
+
+    fn show(&mut self, _load: Load) {
+        self.say(Said::Show);
+    }
 }
 
 struct Listener(mpsc::Receiver<Said>);
@@ -110,8 +124,8 @@ impl Listener {
     fn next(&self) -> Said {
         loop {
             match self.0.recv_timeout(DEADLINE).expect("the engine says something in time") {
-                // Timers are looked for whenever the engine likes.
-                Said::ScanTimers => {}
+                // Timers are looked for whenever the engine likes, and the load in its own time.
+                Said::ScanTimers | Said::Show => {}
                 said => return said,
             }
         }
@@ -137,7 +151,8 @@ impl Listener {
     }
 
     fn is_silent(&self) -> bool {
-        std::iter::from_fn(|| self.0.try_recv().ok()).all(|said| matches!(said, Said::ScanTimers))
+        std::iter::from_fn(|| self.0.try_recv().ok())
+            .all(|said| matches!(said, Said::ScanTimers | Said::Show))
     }
 }
 

@@ -1,5 +1,6 @@
 //! How partners stand, and an operator's word about one.
 
+use broker_core::engine::limits::load::{Circuit, PartnerLoad};
 use broker_core::engine::ranking::{Standing, Steer, Steering, View, Word};
 use schemas::problem::Problem;
 use schemas::text::Text;
@@ -69,6 +70,22 @@ pub struct PartnerStanding {
     pub p50_ms: Option<DurationMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95_ms: Option<DurationMs>,
+    /// Quote questions that may be open there at once.
+    pub concurrency_limit: u32,
+    pub circuit: CircuitState,
+}
+
+/// The worst of its breakers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CircuitState {
+    Closed,
+    /// Tried, one call at a time.
+    HalfOpen,
+    /// Left alone; look-ups, cancels and releases go on.
+    Open,
+    /// Left alone because the directory says so.
+    ForcedOpen,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,7 +140,13 @@ impl SteerPartner {
 }
 
 impl PartnerStanding {
-    pub fn new(partner_id: PartnerId, view: View) -> Self {
+    pub fn new(partner_id: PartnerId, view: View, load: PartnerLoad) -> Self {
+        let circuit = match load.circuit {
+            Circuit::Closed => CircuitState::Closed,
+            Circuit::HalfOpen => CircuitState::HalfOpen,
+            Circuit::Open => CircuitState::Open,
+            Circuit::ForcedOpen => CircuitState::ForcedOpen,
+        };
         let tier = match view.standing {
             Standing::First => Tier::First,
             Standing::Second => Tier::Second,
@@ -153,6 +176,8 @@ impl PartnerStanding {
             decisions: view.decisions,
             p50_ms: view.p50,
             p95_ms: view.p95,
+            concurrency_limit: load.limit,
+            circuit,
         }
     }
 }

@@ -201,6 +201,7 @@ impl Shell<'_> {
             questions,
             answers: said,
             partners: self.partners.clone(),
+            shown: None,
         };
         let reader = self.storage.reader();
         let ranking = blocking(move || reader.ranking()).await;

@@ -16,7 +16,7 @@ impl Calls {
     pub(super) async fn standings(&self) -> Result<Bytes, Problem> {
         match self.ask(|origin| Input::ShowRanking { origin }).await? {
             Answer::Ranking(standings) => {
-                let standing = |(id, view)| PartnerStanding::new(id, view);
+                let standing = |(id, view, load)| PartnerStanding::new(id, view, load);
                 let partners = standings.into_iter().map(standing).collect();
                 Ok(body(&StandingsReply::Shown { partners }))
             }

@@ -149,7 +149,8 @@ impl Engine {
     pub(super) fn show_ranking(&mut self, origin: Origin) {
         let partners = &self.config.policy.partners;
         let view = |(index, profile): (PartnerIndex, &PartnerProfile)| {
-            (profile.id.clone(), self.ranking.view(index, self.now))
+            let load = self.board.load(index, self.now);
+            (profile.id.clone(), self.ranking.view(index, self.now), load)
         };
         let answer = Answer::Ranking(partners.iter().map(view).collect());
         self.outputs.push_back(Output::Done { origin, answer });

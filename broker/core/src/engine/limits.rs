@@ -5,4 +5,5 @@ pub mod breaker;
 pub mod concurrency;
 pub mod gcra;
 pub mod ladder;
+pub mod load;
 pub mod retry_budget;

@@ -43,7 +43,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use schemas::{RequestId, Timestamp};
 
 use crate::event::Event;
-use crate::partner::PartnerIndex;
 use crate::policy::Policy;
 use admission::Admission;
 use asking::Asking;
@@ -52,6 +51,7 @@ use input::{CommitToken, Input, Origin};
 use late::LateCalls;
 use limits::board::Board;
 use limits::ladder::{Ladder, Rung};
+use limits::load::Load;
 use offers::cache::OfferCache;
 use offers::flights::Flights;
 use offers::slots::Slots;
@@ -216,11 +216,15 @@ impl Engine {
         self.admission.len()
     }
 
-    /// Breakers that are not closed.
-    pub fn open_breakers(
-        &self,
-    ) -> BTreeMap<(PartnerIndex, limits::board::Operation), limits::breaker::State> {
-        self.board.open_breakers()
+    /// What there is to do and what the limits are, for operators.
+    pub fn load(&self, now: Timestamp) -> Load {
+        let partners = self.config.policy.partners.iter();
+        Load {
+            creates_waiting: self.waiting(),
+            questions_in_flight: self.asking.in_flight(),
+            rung: self.rung(),
+            partners: partners.map(|(partner, _)| self.board.load(partner, now)).collect(),
+        }
     }
 
     fn take(&mut self, input: Input) {

@@ -12,6 +12,7 @@ use super::input::{CommitToken, Origin};
 use super::limits::board::Operation;
 use super::limits::breaker::Switched;
 use super::limits::ladder::Rung;
+use super::limits::load::PartnerLoad;
 use super::ranking::snapshot::Snapshot;
 use super::ranking::{Demotion, View};
 use crate::batch::Batch;
@@ -66,8 +67,8 @@ pub enum Answer {
     /// A message of a partner or provider was taken in (applied, duplicate or late), or an
     /// operator's word is kept.
     Taken,
-    /// How partners stand, in the order of the directory.
-    Ranking(Vec<(PartnerId, View)>),
+    /// How partners stand and what limits them now, in the order of the directory.
+    Ranking(Vec<(PartnerId, View, PartnerLoad)>),
 }
 
 /// Something worth counting.

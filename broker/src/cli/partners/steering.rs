@@ -22,7 +22,8 @@ use crate::operator::partners::{
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum Ask {
-    /// How partners stand with the serving broker: tier, score and the numbers behind it.
+    /// How partners stand with the serving broker: tier, score and the numbers behind it, and how
+    /// many questions it may have open and whether its breakers let any through.
     Standing {
         #[arg(long)]
         json: bool,
@@ -151,7 +152,7 @@ async fn ask<T: DeserializeOwned>(
 fn table(partners: &[PartnerStanding]) -> String {
     let mut table = out::table([
         "PARTNER", "TIER", "SCORE", "WON", "OF", "KEPT", "IN TIME", "IN STOCK", "ANSWERS", "P50",
-        "P95", "STEERED",
+        "P95", "LIMIT", "BREAKER", "STEERED",
     ]);
     let share = |permille: u64| Cell::new(format!("{}.{} %", permille / 10, permille % 10));
     let time = |ms: Option<DurationMs>| Cell::new(ms.map_or("-".to_owned(), |ms| ms.to_string()));
@@ -171,6 +172,8 @@ fn table(partners: &[PartnerStanding]) -> String {
             Cell::new(p.answers),
             time(p.p50_ms),
             time(p.p95_ms),
+            Cell::new(p.concurrency_limit),
+            Cell::new(name(&p.circuit)),
             Cell::new(steered),
         ]);
     }

@@ -1,14 +1,13 @@
 //! The limits in use: one of each per partner, and those that partners share.
 
-use std::collections::BTreeMap;
-
 use schemas::destination::Country;
 use schemas::directory::{BreakerMode, Transport};
 use schemas::{CustomerId, DurationMs, Timestamp};
 
-use super::breaker::{Breaker, State, Switched, Verdict};
+use super::breaker::{Breaker, Switched, Verdict};
 use super::concurrency::{Bounds, Concurrency};
 use super::gcra::{Gcra, Keyed, Quota, take_all};
+use super::load::{Circuit, PartnerLoad};
 use super::retry_budget::RetryBudget;
 use crate::engine::output::CallOutcome;
 use crate::partner::{PartnerIndex, PartnerProfile, Partners};
@@ -304,15 +303,15 @@ impl Board {
         self.at(partner).breakers[operation as usize].admit(&policy.breaker, now);
     }
 
-    /// Breakers that are not closed, for whoever asks to see them.
-    pub(in crate::engine) fn open_breakers(&self) -> BTreeMap<(PartnerIndex, Operation), State> {
-        let of = |(partner, control): (u16, &Control)| {
-            let states = control.breakers.iter().map(Breaker::state).collect::<Vec<_>>();
-            let named = Operation::ALL.into_iter().zip(states);
-            named.map(move |(operation, state)| ((PartnerIndex(partner), operation), state))
+    /// What an operator sees of a partner.
+    pub(in crate::engine) fn load(&self, partner: PartnerIndex, now: Timestamp) -> PartnerLoad {
+        let control = self.of(partner);
+        let worst = control.breakers.iter().map(|breaker| breaker.circuit(now)).max();
+        let circuit = match control.mode {
+            BreakerMode::Active | BreakerMode::DryRun => worst.unwrap_or_default(),
+            BreakerMode::ForcedOpen => Circuit::ForcedOpen,
         };
-        let all = (0_u16..).zip(&self.partners).flat_map(of);
-        all.filter(|(_, state)| *state != State::Closed).collect()
+        PartnerLoad { limit: control.limit.limit(), circuit }
     }
 }
 

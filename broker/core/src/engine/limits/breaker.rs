@@ -3,6 +3,7 @@
 
 use schemas::{DurationMs, Timestamp};
 
+use super::load::Circuit;
 use crate::engine::ranking::sampling::Stream;
 
 /// The window is counted in so many parts.
@@ -99,6 +100,15 @@ impl Breaker {
 
     pub fn state(&self) -> State {
         self.state
+    }
+
+    /// A pause that is over has no trial yet, but the next call is one.
+    pub fn circuit(&self, now: Timestamp) -> Circuit {
+        match self.state {
+            State::Closed => Circuit::Closed,
+            State::Open { until } if now < until => Circuit::Open,
+            State::Open { .. } | State::HalfOpen { .. } => Circuit::HalfOpen,
+        }
     }
 
     /// Whether a call may not be made now.

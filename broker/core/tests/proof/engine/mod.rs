@@ -18,6 +18,7 @@ mod remembering;
 mod repeats;
 mod rig;
 mod sharing;
+mod showing_load;
 mod soak;
 mod steering;
 mod strategy;

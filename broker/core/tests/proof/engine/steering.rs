@@ -130,7 +130,7 @@ fn an_operator_sees_the_numbers_behind_each_partners_place() {
     let origin = rig.origin();
     rig.send(Input::ShowRanking { origin });
     let Some(Answer::Ranking(shown)) = rig.answer(origin) else { panic!("{:?}", rig.done) };
-    let names: Vec<&str> = shown.iter().map(|(id, _)| id.as_str()).collect();
+    let names: Vec<&str> = shown.iter().map(|(id, ..)| id.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
     assert_eq!(shown[0].1, view(&rig, "a"));
     assert!(shown[0].1.score_permille > shown[1].1.score_permille);
