@@ -20,8 +20,8 @@ pub use headers::{EventHeaders, HeaderError};
 pub use notification::{Notification, NotificationOutcome};
 pub use receipt::{Receipt, UnaffordableQuote, UnaffordableReason, Verdict};
 pub use search::{
-    AnswerSource, AskedPartner, CallOutcome, Degraded, RoundReason, Search, SearchEnding,
-    SearchRound, SkipReason, SkippedPartners,
+    ASKED_LISTED_MAX, AnswerSource, AskedPartner, CallOutcome, Degraded, RoundReason, Search,
+    SearchEnding, SearchRound, SkipReason, SkippedPartners,
 };
 
 /// Reverse-DNS prefix of every CloudEvents `type`.

@@ -19,10 +19,17 @@ pub(super) fn search(search: &Search) -> wire::Search {
 }
 
 fn round(round: &Round) -> wire::SearchRound {
+    let mut asked: Vec<_> = round.asked.iter().filter_map(asked).collect();
+    let unlisted = asked.len().saturating_sub(wire::ASKED_LISTED_MAX);
+    if unlisted > 0 {
+        asked.sort_by_key(|asked| asked.outcome != wire::CallOutcome::Ok);
+        asked.truncate(wire::ASKED_LISTED_MAX);
+    }
     wire::SearchRound {
         after_ms: round.after,
         why: why(round.why),
-        asked: round.asked.iter().filter_map(asked).collect(),
+        asked,
+        unlisted: u16::try_from(unlisted).unwrap_or(u16::MAX),
     }
 }
 
@@ -111,6 +118,24 @@ mod tests {
 
     fn id(name: &str) -> PartnerId {
         PartnerId::parse(name).unwrap()
+    }
+
+    #[test]
+    fn of_hundreds_those_with_an_offer_are_listed_and_the_others_counted() {
+        let asked = |n: usize| Asked {
+            partner: id(&format!("store-{n}")),
+            came: if n >= 95 { Came::Offer } else { Came::NoStock },
+            source: Source::Asked,
+            took: DurationMs(9),
+        };
+        let all = Round {
+            after: DurationMs(0),
+            why: Opening::Everybody,
+            asked: (0..100).map(asked).collect(),
+        };
+        let told = round(&all);
+        let offers = told.asked.iter().filter(|asked| asked.outcome == wire::CallOutcome::Ok);
+        assert_eq!((told.asked.len(), told.unlisted, offers.count()), (20, 80, 5));
     }
 
     #[test]

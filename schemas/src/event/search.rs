@@ -40,7 +40,20 @@ pub struct SearchRound {
     /// Milliseconds since the sweep began.
     pub after_ms: DurationMs,
     pub why: RoundReason,
+    /// At most [`ASKED_LISTED_MAX`], those with an offer first.
     pub asked: Vec<AskedPartner>,
+    /// How many more were asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unlisted: u16,
+}
+
+/// Partners of one round that a receipt lists: hundreds without the book say no more than their
+/// number, and notifications are kept for days.
+pub const ASKED_LISTED_MAX: usize = 20;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &u16) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

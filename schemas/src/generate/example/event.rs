@@ -85,6 +85,7 @@ fn search() -> Search {
             asked("quiet-books", CallOutcome::Ok, 90),
             remembered,
         ],
+        unlisted: 0,
     };
     let far = SkippedPartners {
         why: SkipReason::NotServed,
