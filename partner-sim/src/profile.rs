@@ -48,6 +48,8 @@ pub struct Profile {
     pub response_ms: u64,
     /// Most quote questions outstanding, and how many to begin with, as the directory says.
     pub in_flight_max: u32,
+    /// Any number of orders may name one of its quotes: its quote ids carry the quote.
+    pub quotes_reusable: bool,
     /// An offer may be used again without asking with more copies than this, as the directory says.
     pub reuse_above: u32,
     pub in_flight_start: u32,
@@ -187,6 +189,7 @@ impl Default for Profile {
             honours_not_after: true,
             response_ms: 1_000,
             in_flight_max: 1_000,
+            quotes_reusable: true,
             reuse_above: 100,
             in_flight_start: 4,
             calls_per_s: 5_000,
@@ -248,8 +251,7 @@ impl Profile {
             destinations: self.destinations.clone(),
             payment_mode: PaymentMode::BrokerOfRecord,
             in_flight_max: self.in_flight_max,
-            // Its quote ids carry the quote: any number of orders may name one.
-            quotes_reusable: true,
+            quotes_reusable: self.quotes_reusable,
             reuse_above: self.reuse_above,
             offer_ttl_ms: None,
             in_flight_start: self.in_flight_start,

@@ -141,7 +141,13 @@ impl Plan {
         scenario.policy.tier_size = self.tier_size;
         scenario.sim.nats.connections = self.connections;
         let mut scenario = match self.profile {
-            Profile::Ceiling => scenario.partners(ProfileName::Instant, self.partners),
+            Profile::Ceiling => {
+                let mut group = PartnerGroup::of(ProfileName::Instant, self.partners);
+                // Every request asks every store: that is what is measured.
+                group.overrides = toml::toml! { quotes_reusable = false };
+                scenario.sim.partners.push(group);
+                scenario
+            }
             Profile::Peak | Profile::Flash | Profile::Soak => {
                 scenario.sim.payment.settings.answers.latency = PAYMENT_LATENCY;
                 let mut group = PartnerGroup::of(ProfileName::Calm, self.partners);
