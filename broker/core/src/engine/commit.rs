@@ -114,6 +114,7 @@ impl Engine {
         let hot = self.hot.get_mut(&request).expect("a committing request is hot");
         hot.queue.push_front(lost.work);
         hot.presence = Presence::Loading;
+        self.loading += 1;
         self.outputs.push_back(Output::Observe(Fact::CommitConflict { request }));
         self.outputs.push_back(Output::Load(request));
     }

@@ -66,6 +66,10 @@ pub use timers::WakeReason;
 /// Tasks that may wait for one request; more are turned away as `overloaded`.
 pub const QUEUE_PER_REQUEST_MAX: usize = 256;
 
+/// Requests that are read from the store at the same time because a timer of theirs is due. When a
+/// million fall due together, they come as fast as they are decided.
+pub const LOADING_MAX: usize = 4096;
+
 /// Operators' words that may wait for the snapshot that keeps them; more are turned away.
 pub const STEERED_MAX: usize = 64;
 
@@ -90,6 +94,8 @@ pub struct Engine {
     config: EngineConfig,
     /// Looked up by id, never iterated: order must not depend on a hasher.
     hot: HashMap<RequestId, Hot>,
+    /// How many of them are being read.
+    loading: usize,
     /// First call counter of each running sweep.
     sweeps: BTreeMap<u64, RequestId>,
     /// When each running sweep wants to be looked at.
@@ -133,6 +139,7 @@ impl Engine {
         Self {
             config,
             hot: HashMap::new(),
+            loading: 0,
             sweeps: BTreeMap::new(),
             wakes: BTreeSet::new(),
             timers: DurableTimers::default(),
@@ -189,7 +196,9 @@ impl Engine {
         let calm = self.ladder.next_step(&overload.ladder);
         let admission = self.admission.next_give_up().into_iter().chain(calm).min();
         let admission = admission.map(|at| (at, WakeReason::Admission));
-        let all = [self.timers.next_wake(), sweep, resume, pace, repeat, admission];
+        // What has been read calls by itself.
+        let timer = self.timers.next_wake().filter(|_| self.loading < LOADING_MAX);
+        let all = [timer, sweep, resume, pace, repeat, admission];
         all.into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -303,6 +312,7 @@ impl Engine {
     fn ensure_loaded(&mut self, request: RequestId) {
         if let Entry::Vacant(entry) = self.hot.entry(request) {
             entry.insert(Hot::loading());
+            self.loading += 1;
             self.outputs.push_back(Output::Load(request));
         }
     }
@@ -312,6 +322,7 @@ impl Engine {
         if !matches!(hot.presence, Presence::Loading) {
             return;
         }
+        self.loading -= 1;
         hot.presence = match stored {
             Some(stored) => {
                 hot.commands = stored.commands;
@@ -327,7 +338,9 @@ impl Engine {
         while let Some(row) = self.repeats.pop_ready(self.now, &self.config.policy) {
             self.enqueue(row.request, None, None, Task::Timer { kind: row.kind, at: row.at });
         }
-        while let Some(row) = self.timers.pop_due(self.now) {
+        while self.loading < LOADING_MAX
+            && let Some(row) = self.timers.pop_due(self.now)
+        {
             self.enqueue(row.request, None, None, Task::Timer { kind: row.kind, at: row.at });
         }
         while let Some((at, request)) = self.wakes.first().copied() {

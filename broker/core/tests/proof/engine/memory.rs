@@ -1,8 +1,10 @@
 //! Timers, recovery, and what stays in memory.
 
 use broker_core::engine::input::{Input, TimerRow};
-use broker_core::engine::{Engine, WakeReason};
+use broker_core::engine::output::Output;
+use broker_core::engine::{Engine, LOADING_MAX, WakeReason};
 use broker_core::timer::TimerKind;
+use schemas::RequestId;
 use schemas::purchase::Mode;
 
 use super::rig::Rig;
@@ -204,4 +206,34 @@ fn the_same_inputs_give_the_same_outputs() {
         rig.log
     };
     assert_eq!(story(), story());
+}
+
+#[test]
+fn of_a_million_timers_due_together_only_so_many_requests_are_read_at_once() {
+    let mut rig = Rig::new(vec![plain("a")]);
+    let due = u64::try_from(LOADING_MAX).unwrap() + 10;
+    let row = |number| TimerRow { at: T0, request: request_id(number), kind: TimerKind::Expiry };
+    let timers = (1..=due).map(row).collect();
+    let engine = &mut rig.engine;
+    engine.handle(Input::Timers { until: at(60_000), timers }, at(1));
+    let mut reading = loads(engine);
+    assert_eq!(reading.len(), LOADING_MAX);
+    assert!(engine.poll_timeout().is_none_or(|(wake, _)| wake > at(1)), "it does not spin");
+    for read in 1..=10 {
+        let request = reading.pop().unwrap();
+        engine.handle(Input::Loaded { request, stored: None }, at(1));
+        assert_eq!(loads(engine).len(), 1, "{read}");
+    }
+    let request = reading.pop().unwrap();
+    engine.handle(Input::Loaded { request, stored: None }, at(1));
+    assert_eq!(loads(engine).len(), 0);
+}
+
+fn loads(engine: &mut Engine) -> Vec<RequestId> {
+    let outputs = std::iter::from_fn(|| engine.poll_output());
+    let load = |output| match output {
+        Output::Load(request) => Some(request),
+        _ => None,
+    };
+    outputs.filter_map(load).collect()
 }
