@@ -200,7 +200,9 @@ impl Engine {
         took: DurationMs,
     ) {
         let samples = u32::from(self.config.policy.latency_samples);
-        let usual = self.ranking.is_late_after(partner, samples);
+        // What is quick for anybody is not held against what is usual for it.
+        let slow_perhaps = took > self.config.policy.overload.slow_after;
+        let usual = slow_perhaps.then(|| self.ranking.is_late_after(partner, samples)).flatten();
         let in_flight = self.asking.in_flight_at(partner);
         let policy = &self.config.policy;
         let transport = policy.partners.at(partner).transport;
