@@ -52,16 +52,12 @@ impl Engine {
         }
         let flight = self.flights.land(id).expect("just found");
         let took = self.now.since(flight.sent_at.unwrap_or(self.now));
-        let waiting: Vec<(RequestId, usize)> =
-            flight.waiters.iter().filter_map(|waiter| self.find_call(*waiter)).collect();
+        let waiting = self.waiting_for(&flight);
         let outcome = self.judge(partner, &waiting, &answer.outcome);
         for (request, index) in &waiting {
             self.settle(*request, *index, &answer.outcome, outcome);
         }
-        if let QuoteOutcome::Refused { retry_after: Some(hold) } = answer.outcome {
-            let (asked_at, policy) = (self.now.saturating_sub(took), &self.config.policy.overload);
-            self.board.too_much(partner, asked_at, hold, (policy, self.now));
-        }
+        self.heed(partner, &answer.outcome, took);
         if outcome == Judged::Invalid {
             self.observe(Fact::InvalidQuote { partner });
             self.demote(partner, Demotion::Integrity);
@@ -200,8 +196,7 @@ impl Engine {
                 continue;
             }
             let flight = self.flights.land(id).expect("just found");
-            let waiting: Vec<(RequestId, usize)> =
-                flight.waiters.iter().filter_map(|waiter| self.find_call(*waiter)).collect();
+            let waiting = self.waiting_for(&flight);
             for (request, index) in &waiting {
                 if let Some(sweep) = self.hot.get_mut(request).and_then(|hot| hot.sweep.as_mut()) {
                     sweep.settle(*index, Came::Down, self.now);

@@ -185,6 +185,11 @@ impl Engine {
         Some((*request, sweep.index_of(counter)?))
     }
 
+    /// The calls that wait for the answer to this question, first come first.
+    pub(super) fn waiting_for(&self, flight: &Flight) -> Vec<(RequestId, usize)> {
+        flight.waiters.iter().filter_map(|waiter| self.find_call(*waiter)).collect()
+    }
+
     fn with_call(&mut self, request: RequestId, index: usize, change: impl FnOnce(&mut Call)) {
         if let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) {
             change(&mut sweep.calls[index]);

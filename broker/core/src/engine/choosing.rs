@@ -34,12 +34,12 @@ impl Engine {
         let copies = record.submission.quantity;
         let (mut passed_over, mut busy, mut free) = (Vec::new(), None, None);
         let good = buyable(&sweep.offers, record, self.now);
+        let with_slot = |quote| Some((quote, self.slot_of(record, quote)?));
+        let good: Vec<(&Quote, SlotKey)> = good.into_iter().filter_map(with_slot).collect();
         let fails = |key: SlotKey| self.board.fails_orders(key.partner, self.now);
-        let slots = good.iter().filter_map(|quote| self.slot_of(record, quote));
-        let others = slots.filter(|key| !fails(*key)).count();
-        for quote in good {
-            let Some(key) = self.slot_of(record, quote) else { continue };
-            if others > 0 && fails(key) {
+        let others_have_it = good.iter().any(|(_, key)| !fails(*key));
+        for (quote, key) in good {
+            if others_have_it && fails(key) {
                 passed_over.push(quote.partner.clone());
                 continue;
             }
@@ -153,7 +153,7 @@ impl Engine {
 }
 
 /// Offers that are good for the request, best first. Whoever has just let it down comes last.
-fn buyable<'a>(
+pub(super) fn buyable<'a>(
     offers: &'a [Quote],
     record: &PurchaseRequest,
     now: schemas::Timestamp,

@@ -71,10 +71,7 @@ impl Engine {
             return;
         };
         self.limits_learn(partner, outcome, took);
-        if let QuoteOutcome::Refused { retry_after: Some(hold) } = answer {
-            let (asked_at, policy) = (self.now.saturating_sub(took), &self.config.policy.overload);
-            self.board.too_much(partner, asked_at, *hold, (policy, self.now));
-        }
+        self.heed(partner, answer, took);
     }
 
     /// A sweep is about to be decided.

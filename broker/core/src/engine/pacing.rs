@@ -6,6 +6,7 @@ use schemas::{DurationMs, PartnerId, RequestId, Timestamp};
 
 use super::Engine;
 use super::hot::{Hot, Task};
+use super::input::QuoteOutcome;
 use super::limits::board::{Ended, Operation};
 use super::limits::breaker::{Switched, Verdict};
 use super::offers::flights::FlightId;
@@ -143,8 +144,7 @@ impl Engine {
         let Some(flight) = self.flights.land(id) else { return };
         let partner = flight.partner;
         self.asking.unqueue(partner, id.0);
-        for waiter in flight.waiters {
-            let Some((request, index)) = self.find_call(waiter) else { continue };
+        for (request, index) in self.waiting_for(&flight) {
             if let Some(sweep) = self.hot.get_mut(&request).and_then(|hot| hot.sweep.as_mut()) {
                 sweep.leave_out(index, why);
                 self.stirred.insert(request);
@@ -190,6 +190,14 @@ impl Engine {
     pub(super) fn may_pump(&self) -> bool {
         let most = self.config.policy.overload.calls_in_flight_max;
         self.asking.is_crowded() && self.asking.in_flight() < most
+    }
+
+    /// A store that says it is too much is left alone for as long as it says.
+    pub(super) fn heed(&mut self, partner: PartnerIndex, said: &QuoteOutcome, took: DurationMs) {
+        if let QuoteOutcome::Refused { retry_after: Some(hold) } = *said {
+            let (asked_at, policy) = (self.now.saturating_sub(took), &self.config.policy.overload);
+            self.board.too_much(partner, asked_at, hold, (policy, self.now));
+        }
     }
 
     /// A question has ended: limits and breaker learn from it.

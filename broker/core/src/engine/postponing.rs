@@ -5,11 +5,11 @@ use schemas::purchase::Mode;
 use schemas::{DurationMs, RequestId, Timestamp};
 
 use super::Engine;
+use super::choosing::buyable;
 use super::hot::Presence;
 use super::output::Fact;
 use super::sweep::{CallState, Sweep};
 use crate::receipt::search::SkipReason;
-use crate::request::PurchaseRequest;
 
 /// How long each further search waits: 21 s in all, about as long as a breaker leaves a partner
 /// alone at first.
@@ -42,7 +42,8 @@ impl Engine {
         let Some(wait) = WAITS.get(hot.postponed.times).filter(|_| once) else { return false };
         let at = self.now.saturating_add(*wait);
         let latest = record.terms.expires_at.saturating_sub(self.config.policy.placement_budget);
-        if at >= latest || self.could_buy(sweep, record) || !self.held_back_some(sweep) {
+        let found = !buyable(&sweep.offers, record, self.now).is_empty();
+        if at >= latest || found || !self.held_back_some(sweep) {
             return false;
         }
         self.learn_from(request);
@@ -53,11 +54,6 @@ impl Engine {
         self.postponed.insert((at, request));
         self.observe(Fact::SearchPostponed { request });
         true
-    }
-
-    fn could_buy(&self, sweep: &Sweep, record: &PurchaseRequest) -> bool {
-        let max = record.terms.max_total;
-        sweep.offers.iter().any(|quote| quote.valid_until > self.now && quote.is_affordable(max))
     }
 
     /// Our limits, not an operator or the ranking, kept somebody from being asked.
