@@ -38,8 +38,7 @@ fuzz target seconds="60":
 
 # Adds to the committed corpus of a target what reaches code that nothing in it reaches.
 fuzz-merge target:
-    cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none {{ target }} \
-        tests/corpus/{{ target }} tests/fuzz/corpus/{{ target }} -- -merge=1
+    tests/fuzz-merge.sh {{ target }}
 
 # Real processes, everything broken that can be broken, for so many minutes; see `cargo chaos --help`.
 chaos minutes="10" *args:
