@@ -111,6 +111,7 @@ async fn show_metrics(State(pages): State<Pages>) -> String {
     metrics::ready(pages.health.is_ready());
     metrics::clock_disagreement(pages.clock.disagreement().as_ms());
     metrics::orders_held(pages.clock.doubt().map(Doubt::label));
+    metrics::machine::process();
     pages.prometheus.run_upkeep();
     pages.prometheus.render()
 }

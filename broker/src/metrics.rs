@@ -1,8 +1,11 @@
-//! Every metric of the broker: names, units and labels stand here (those of limits in [`load`]) and
-//! nowhere else, one function per observation. Prefix `broker_`, base units, `_total` for counters;
-//! no label takes its values from customers, requests or ISBNs.
+//! Every metric of the broker: names, units and labels stand here and in the files of this
+//! folder, and nowhere else, one function per observation. Prefix `broker_`, base units, `_total` for
+//! counters; no label takes its values from customers, requests or ISBNs. What the process uses has
+//! the names that everybody gives it, `process_…`.
 
 pub mod load;
+pub mod machine;
+pub mod open;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -156,6 +159,8 @@ fn describe() {
     describe_gauge!(READY, "1 once recovered and connected");
     describe_gauge!(WAITING, "Messages and calls that wait for the engine's answer");
     load::describe();
+    open::describe();
+    machine::describe();
 }
 
 /// Counts what the engine observed. `name_of` gives the label of a partner.
@@ -378,7 +383,8 @@ mod tests {
         service_reply("create", "accepted", Duration::from_millis(3));
         let text = handle.render();
         for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
-            assert!(line.starts_with("broker_"), "{line}");
+            let ours = ["broker_", "process_"].iter().any(|prefix| line.starts_with(prefix));
+            assert!(ours, "{line}");
         }
         assert!(text.contains("broker_quotes_unused_total{why=\"unreadable\"}"), "{text}");
         assert!(text.contains("broker_service_duration_seconds_bucket"), "{text}");

@@ -151,7 +151,8 @@ fn attempt(request: RequestId, checkout: &Checkout) -> AttemptView {
     }
 }
 
-const fn step(step: &Step) -> &'static str {
+/// Stable name of a step, for lists and metrics.
+pub(crate) const fn step(step: &Step) -> &'static str {
     match step {
         Step::Reserving { .. } => "reserving",
         Step::Authorizing { .. } => "authorizing",

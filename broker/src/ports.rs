@@ -12,6 +12,7 @@ use broker_core::partner::{PartnerIndex, Partners};
 use schemas::{RequestId, Timestamp};
 use tokio::sync::mpsc;
 
+use crate::clock::Clock;
 use crate::driver::Ports;
 use crate::metrics;
 use crate::questions::send::Ask;
@@ -23,6 +24,7 @@ pub struct ShellPorts {
     pub questions: mpsc::Sender<Ask>,
     /// Bounded by the number of waiters.
     pub answers: mpsc::UnboundedSender<(Origin, Answer)>,
+    pub clock: Clock,
     pub partners: Partners,
     /// The load as it was last shown.
     pub shown: Option<Load>,
@@ -65,6 +67,7 @@ impl Ports for ShellPorts {
     fn show(&mut self, load: Load) {
         metrics::load::show(&load, self.shown.as_ref(), &self.partners);
         self.shown = Some(load);
+        self.storage.show(self.clock.now());
     }
 }
 

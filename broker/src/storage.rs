@@ -17,6 +17,8 @@ use tokio::sync::oneshot;
 
 use crate::crash;
 use crate::mailbox::Results;
+use crate::metrics;
+use crate::open::{Open, Passed};
 use crate::store::{
     Committed, DeadLetterRow, Fatal, Listing, OutboxProgress, Reader, Refusal, Store, StoreError,
     StoreThread, StoredRow, Write, WriterEnded,
@@ -29,7 +31,7 @@ const RECOVERY_PAGE_MAX: usize = 1024;
 
 /// Names a write in flight.
 enum Tag {
-    Batch(CommitToken),
+    Batch(CommitToken, Passed),
     Letter(oneshot::Sender<Result<(), Refusal>>),
     Progress(oneshot::Sender<()>),
     Ranking(SnapshotNumber),
@@ -46,6 +48,7 @@ pub struct Storage {
     questions: Sender<Question>,
     readers: Vec<JoinHandle<()>>,
     reader: Arc<dyn Reader>,
+    open: Arc<Open>,
     fatal: Fatal,
 }
 
@@ -63,6 +66,7 @@ impl Storage {
         on_rows: impl FnMut(Vec<StoredRow>) + Send + 'static,
     ) -> std::io::Result<Self> {
         let reader = store.reader();
+        let open = Arc::new(Open::default());
         let (questions, inbox) = unbounded();
         let readers = (0..reader_threads)
             .map(|n| {
@@ -70,15 +74,16 @@ impl Storage {
                     inbox: inbox.clone(),
                     reader: Arc::clone(&reader),
                     results: results.clone(),
+                    open: Arc::clone(&open),
                     fatal: Arc::clone(&fatal),
                 };
                 let thread = std::thread::Builder::new().name(format!("store-read-{n}"));
                 thread.spawn(move || answering.run())
             })
             .collect::<std::io::Result<Vec<_>>>()?;
-        let done = on_done(results.clone(), Arc::clone(&fatal), on_rows);
+        let done = on_done(results.clone(), Arc::clone(&open), Arc::clone(&fatal), on_rows);
         let writer = StoreThread::spawn(store, Arc::clone(&fatal), done)?;
-        Ok(Self { writer, questions, readers, reader, fatal })
+        Ok(Self { writer, questions, readers, reader, open, fatal })
     }
 
     /// For reads outside of the engine. Blocks: not on an async runtime's thread.
@@ -104,12 +109,18 @@ impl Storage {
 
     /// Answered with [`Input::Committed`] or [`Input::Conflicted`]; its rows go to `on_rows`.
     pub fn commit(&self, token: CommitToken, batch: Box<Batch>) {
-        self.submit(Tag::Batch(token), Write::Request(batch));
+        self.submit(Tag::Batch(token, Passed::of(&batch)), Write::Request(batch));
     }
 
     /// Answered with [`Input::RankingKept`].
     pub fn keep_ranking(&self, snapshot: Box<Snapshot>) {
         self.submit(Tag::Ranking(snapshot.number), Write::Ranking(snapshot));
+    }
+
+    /// Shows what is open and what waits to be written, for operators.
+    pub fn show(&self, now: Timestamp) {
+        self.open.show(now);
+        metrics::machine::store_queue(self.writer.queued());
     }
 
     /// Blocks until the letter is durable.
@@ -165,18 +176,20 @@ impl std::fmt::Debug for Storage {
 
 fn on_done(
     results: Results,
+    open: Arc<Open>,
     fatal: Fatal,
     mut on_rows: impl FnMut(Vec<StoredRow>) + Send + 'static,
 ) -> impl FnMut(Tag, Committed) + Send + 'static {
     move |tag, committed| match (tag, committed) {
-        (Tag::Batch(token), Committed::Request { outbox, .. }) => {
+        (Tag::Batch(token, passed), Committed::Request { outbox, .. }) => {
             crash::point(crash::DRIVER_AFTER_COMMIT);
+            open.passed(passed);
             if !outbox.is_empty() {
                 on_rows(outbox);
             }
             results.send(Input::Committed { token });
         }
-        (Tag::Batch(token), Committed::Conflict { .. }) => {
+        (Tag::Batch(token, _), Committed::Conflict { .. }) => {
             results.send(Input::Conflicted { token });
         }
         (Tag::Letter(done), Committed::DeadLetter { outbox }) => {
@@ -193,7 +206,7 @@ fn on_done(
             let _ = done.send(());
         }
         (Tag::Ranking(number), Committed::Ranking) => results.send(Input::RankingKept(number)),
-        (Tag::Batch(_) | Tag::Progress(_) | Tag::Ranking(_), Committed::Refused(refusal)) => {
+        (Tag::Batch(..) | Tag::Progress(_) | Tag::Ranking(_), Committed::Refused(refusal)) => {
             fatal(&format!("the store refuses what was decided: {refusal}"));
         }
         (_, other) => fatal(&format!("the store answered another write: {other:?}")),
@@ -204,6 +217,7 @@ struct Answering {
     inbox: Receiver<Question>,
     reader: Arc<dyn Reader>,
     results: Results,
+    open: Arc<Open>,
     fatal: Fatal,
 }
 
@@ -224,6 +238,9 @@ impl Answering {
         match question {
             Question::Load(request) => {
                 let stored = self.reader.load(request)?.map(Box::new);
+                if let Some(stored) = &stored {
+                    self.open.read(&stored.request);
+                }
                 Ok(Input::Loaded { request, stored })
             }
             Question::Timers(until) => due_timers(self.reader.as_ref(), until),

@@ -247,6 +247,14 @@ pub enum Incident {
 }
 
 impl Incident {
+    pub const ALL: [Self; 5] = [
+        Self::PlacementUnknown,
+        Self::LateOrder,
+        Self::PriceAboveCap,
+        Self::CaptureFailed,
+        Self::UndoStuck,
+    ];
+
     /// Stable name, for lists and alerts.
     pub const fn label(self) -> &'static str {
         match self {

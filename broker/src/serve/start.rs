@@ -42,7 +42,7 @@ use crate::store::{
 };
 use crate::waiters::Waiters;
 use crate::wire::WireContext;
-use crate::{backup, directory, housekeeping, metrics};
+use crate::{backup, directory, disk, housekeeping, metrics};
 
 pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, ServeError> {
     let clock = Clock::system();
@@ -200,6 +200,7 @@ impl Shell<'_> {
             storage: Arc::clone(&self.storage),
             questions,
             answers: said,
+            clock: self.clock.clone(),
             partners: self.partners.clone(),
             shown: None,
         };
@@ -223,6 +224,8 @@ impl Shell<'_> {
         others.extend(self.start_ingress(jetstream, give_up));
         let tidying = housekeeping::run(self.connection.clone(), self.stopped.clone());
         others.push(tokio::spawn(tidying));
+        let room = disk::watch(self.config.store.dir.clone(), self.stopped.clone());
+        others.push(tokio::spawn(room));
         let (service, endpoints) = service::start(&self.connection.client, &self.calls()).await?;
         others.extend(endpoints);
         Ok(Running {

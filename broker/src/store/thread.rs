@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -18,7 +19,7 @@ use super::error::StoreError;
 use super::port::Store;
 use super::watchdog::Watchdog;
 use super::write::{Committed, Write};
-use crate::crash;
+use crate::{crash, metrics};
 
 /// Most writes synced together.
 pub const GROUP_WRITES_MAX: usize = 1024;
@@ -125,10 +126,12 @@ impl<T, F: FnMut(T, Committed)> Writer<T, F> {
 
     fn commit(&mut self, tags: &mut Vec<T>, writes: Vec<Write>) -> Result<(), StoreError> {
         crash::point(crash::STORE_BEFORE_COMMIT);
+        let (started, count) = (Instant::now(), writes.len());
         let running = self.watchdog.commit_starts();
         let result = self.store.commit(writes);
         drop(running);
         let answers = result.inspect_err(|error| (self.fatal)(&chain(error)))?;
+        metrics::machine::committed(count, started.elapsed());
         crash::point(crash::STORE_AFTER_COMMIT);
         for (tag, answer) in tags.drain(..).zip(answers) {
             (self.on_done)(tag, answer);
