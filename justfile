@@ -52,6 +52,10 @@ soak minutes="60" *args:
 e2e *args:
     cargo test -p tests --test e2e {{ args }}
 
+# Alerts, their tests and a real broker's page, judged by promtool (which is fetched if it is missing).
+test-ops:
+    ops/test.sh
+
 # Grades the core's own tests by small changes they must notice; "3/8" is one shard of eight.
 mutants shard="0/1":
     tests/mutants.sh {{ shard }}

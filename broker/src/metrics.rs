@@ -311,7 +311,7 @@ pub fn outbox(backlog: u64, in_flight: usize) {
     gauge!(OUTBOX_IN_FLIGHT).set(number(count(in_flight)));
 }
 
-/// `what` is `recreated`, `shorter` or `cut`.
+/// `what` is `recreated`, `shorter` or `renumbered`.
 pub fn stream_incident(stream: &str, what: &'static str) {
     counter!(STREAM_INCIDENTS, "stream" => stream.to_owned(), "what" => what).increment(1);
 }

@@ -60,6 +60,11 @@ fn subjects_are_built_only_in_schemas() {
 }
 
 #[test]
+fn metrics_are_counted_only_in_their_home() {
+    holds(&rules::METRICS_IN_THEIR_HOME);
+}
+
+#[test]
 fn every_listed_polling_helper_still_exists_and_sleeps() {
     for (path, reason) in POLLING_HELPERS {
         let text = fs::read_to_string(source::workspace().join(path)).unwrap_or_default();

@@ -5,7 +5,7 @@ mod one_home;
 mod tests_are_honest;
 
 pub(crate) use core_stays_pure::{NO_OUTSIDE_WORLD, NO_WILDCARD_ARM};
-pub(crate) use one_home::{FJALL_BEHIND_THE_PORT, SUBJECTS_IN_SCHEMAS};
+pub(crate) use one_home::{FJALL_BEHIND_THE_PORT, METRICS_IN_THEIR_HOME, SUBJECTS_IN_SCHEMAS};
 pub(crate) use tests_are_honest::{
     MATCHES_IS_ASSERTED, NO_SLEEP_IN_TESTS, NO_STUB, POLLING_HELPERS,
 };

@@ -1,12 +1,16 @@
 //! Names that have one home, so that a change of them is a change of one file.
 
 use super::Rule;
-use crate::source::{Line, is_test_file};
+use crate::source::{Line, has_word, is_test_file};
 
 const FJALL_HOME: &str = "broker/src/store/fjall";
 /// Tests that damage the files of the store.
 const FJALL_TEST_HOME: &str = "broker/tests/store/fjall";
 const SUBJECT_HOME: &str = "schemas/src/subject";
+const METRICS_HOME: &str = "broker/src/metrics";
+
+/// What makes a metric.
+const METRIC_MACROS: [&str; 3] = ["counter!", "gauge!", "histogram!"];
 
 /// How the subjects of the wire begin.
 const SUBJECT_ROOTS: [&str; 5] =
@@ -32,6 +36,16 @@ pub(crate) const SUBJECTS_IN_SCHEMAS: Rule = Rule {
     broken_at: |source| {
         let home = source.path.starts_with(SUBJECT_HOME) || is_test_file(&source.path);
         lines(source.strings(), |line| !home && !line.in_tests && holds_a_subject(line.text))
+    },
+};
+
+pub(crate) const METRICS_IN_THEIR_HOME: Rule = Rule {
+    name: "metrics are named only in broker/src/metrics*",
+    fix: "add a function there, one per observation, and call it",
+    broken_at: |source| {
+        let home = source.path.starts_with(METRICS_HOME);
+        let makes = |text: &str| METRIC_MACROS.iter().any(|made| has_word(text, made));
+        lines(source.code(), |line| !home && makes(line.text))
     },
 };
 
@@ -93,6 +107,15 @@ mod tests {
         assert_eq!(broken(&SUBJECTS_IN_SCHEMAS, "tests/tests/e2e/main.rs", line), []);
         let in_tests = format!("#[cfg(test)]\nmod tests {{ {line} }}");
         assert_eq!(broken(&SUBJECTS_IN_SCHEMAS, "broker/src/nats.rs", &in_tests), []);
+    }
+
+    #[test]
+    fn a_metric_is_made_in_its_home_only() {
+        let line = "counter!(NAME, \"why\" => why).increment(1);";
+        assert_eq!(broken(&METRICS_IN_THEIR_HOME, "broker/src/egress.rs", line), [1]);
+        assert_eq!(broken(&METRICS_IN_THEIR_HOME, "broker/src/metrics/load.rs", line), []);
+        let described = "describe_counter!(NAME); counter(1)";
+        assert_eq!(broken(&METRICS_IN_THEIR_HOME, "broker/src/egress.rs", described), []);
     }
 
     #[test]
