@@ -149,6 +149,22 @@ fn every_invariant_has_its_row_and_a_check_that_is_made_of_it() {
 }
 
 #[test]
+fn every_answer_of_the_faq_names_tests_that_exist() {
+    let (faq, sources) =
+        (fs::read_to_string(workspace().join("docs/faq.md")).unwrap(), source::all());
+    let answers: Vec<&str> = faq.split("\n## ").skip(1).collect();
+    assert!(answers.len() >= 8, "{} answers", answers.len());
+    for answer in answers {
+        let question = answer.lines().next().unwrap_or_default();
+        let shown_by = answer.split_once("Shown by").map_or("", |(_, names)| names);
+        let names: Vec<&str> = shown_by.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "{question} names nothing that shows the answer");
+        let unknown: Vec<_> = names.iter().filter(|name| !exists(name, &sources)).collect();
+        assert!(unknown.is_empty(), "{question} names {unknown:?}, which does not exist");
+    }
+}
+
+#[test]
 fn a_name_that_does_not_exist_is_noticed() {
     let sources = source::all();
     for good in ["auditor:useful", "sim:ghost_publish", "party:silent", "tidy::tables::exists"] {
