@@ -21,6 +21,10 @@ test *args:
 demo *args:
     cargo demo {{ args }}
 
+# The examples in docs/examples, each run against real processes and compared with the broker.
+test-clients:
+    cargo test-clients
+
 # The simulator: one seed, many, the same one twice; see `just sim --help`.
 sim *args:
     cargo sim {{ args }}

@@ -7,7 +7,7 @@
 //! publish error long before the server's disk is full, where it would go silent.
 
 use crate::DurationMs;
-use crate::id::{PartnerId, ProviderId};
+use crate::id::{CustomerId, PartnerId, ProviderId};
 use crate::json::{COMMAND_BYTES_MAX, PARTNER_MESSAGE_BYTES_MAX};
 use crate::subject::filter;
 
@@ -15,8 +15,8 @@ mod consumer;
 
 pub use consumer::{
     CONSUMER_FILES_UNUSABLE, CONSUMER_NAMES_MAX, ConsumerSpec, broker_consumers,
-    partner_commands_consumer, partner_quotes_consumer, payment_commands_consumer,
-    simulator_commands_consumer, simulator_quotes_consumer,
+    customer_notifications_consumer, partner_commands_consumer, partner_quotes_consumer,
+    payment_commands_consumer, simulator_commands_consumer, simulator_quotes_consumer,
 };
 
 const MIB: u64 = 1024 * 1024;

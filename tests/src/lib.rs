@@ -2,6 +2,7 @@
 
 pub mod auditor;
 pub mod chaos;
+pub mod clients;
 pub mod demo;
 pub mod fuzz;
 pub mod harness;

@@ -1,7 +1,7 @@
 //! Durable pull consumers. Acks and delivery counters of the server are hints (they are flushed
 //! late and lost by a crash), so every reader is idempotent and nobody relies on `max_deliver`.
 
-use super::{PartnerId, ProviderId, filter, name};
+use super::{CustomerId, PartnerId, ProviderId, filter, name};
 use crate::DurationMs;
 
 /// A little longer than the longest commit the broker survives; what was delivered to a broker
@@ -97,6 +97,18 @@ pub fn partner_quotes_consumer(partner: &PartnerId) -> ConsumerSpec {
         durable: format!("partner_{partner}"),
         stream: name::PARTNER_QUOTES,
         filter_subjects: vec![filter::partner_quotes_queued_of(partner)],
+        ack_wait: RECEIVER_ACK_WAIT_MS,
+        max_ack_pending: RECEIVER_IN_FLIGHT_MAX,
+    }
+}
+
+/// What one customer is told, for one program that keeps its place: `customer_<id>` on
+/// `NOTIFICATIONS`. Its own for each program: what one has acknowledged, another would miss.
+pub fn customer_notifications_consumer(customer: &CustomerId) -> ConsumerSpec {
+    ConsumerSpec {
+        durable: format!("customer_{customer}"),
+        stream: name::NOTIFICATIONS,
+        filter_subjects: vec![filter::notifications_of(customer)],
         ack_wait: RECEIVER_ACK_WAIT_MS,
         max_ack_pending: RECEIVER_IN_FLIGHT_MAX,
     }
