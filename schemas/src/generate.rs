@@ -1,6 +1,6 @@
-//! Documents made from the types: one JSON Schema (2020-12) per message and one AsyncAPI 3.0
-//! document of all channels. They are committed under `schemas/generated`, written by the binary
-//! `schemas-gen`, and a test fails when they are stale.
+//! Documents made from the types: one JSON Schema (2020-12) per message, one AsyncAPI 3.0 document
+//! of all channels, and one page about both for people. They are committed under
+//! `schemas/generated`, written by the binary `schemas-gen`, and a test fails when they are stale.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,16 +12,19 @@ use serde_json::{Map, Value};
 mod asyncapi;
 pub mod example;
 pub mod message;
+mod reference;
 
 pub use asyncapi::document as asyncapi;
 
 const ASYNCAPI_FILE: &str = "asyncapi.json";
+const REFERENCE_FILE: &str = "REFERENCE.md";
 const SCHEMA_SUFFIX: &str = ".schema.json";
 
 /// Every generated file: name below `schemas/generated`, and its text.
 pub fn files() -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     files.insert(ASYNCAPI_FILE.to_owned(), text_of(asyncapi()));
+    files.insert(REFERENCE_FILE.to_owned(), reference::page());
     for message in message::all() {
         files.insert(format!("{}{SCHEMA_SUFFIX}", message.name), text_of(message.json_schema()));
     }

@@ -34,6 +34,7 @@ pub struct QuoteQuestion {
     pub call_id: CallId,
     pub isbn: Isbn13,
     /// Copies wanted, 1 to 99.
+    #[schemars(range(min = 1, max = 99))]
     pub quantity: u8,
     /// Worst condition the customer accepts.
     pub condition: Condition,
@@ -134,6 +135,8 @@ pub struct Reserve {
     pub reservation_key: Key,
     pub quote_id: QuoteId,
     pub isbn: Isbn13,
+    /// Copies, 1 to 99.
+    #[schemars(range(min = 1, max = 99))]
     pub quantity: u8,
     /// How long the hold should last.
     pub ttl_ms: DurationMs,
@@ -159,6 +162,8 @@ pub struct Place {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reservation_key: Option<Key>,
     pub isbn: Isbn13,
+    /// Copies, 1 to 99.
+    #[schemars(range(min = 1, max = 99))]
     pub quantity: u8,
     pub condition: Condition,
     /// Most that the whole order may cost, landed.

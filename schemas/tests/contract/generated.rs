@@ -1,7 +1,9 @@
 //! The committed documents are those of the types, and the types accept what the documents say.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
+use schemas::RejectReason;
 use schemas::generate::{self, message};
 use serde_json::{Value, json};
 
@@ -75,5 +77,27 @@ fn schemas_refuse_what_decoding_refuses() {
         *value.pointer_mut(pointer).unwrap() = bad;
         assert!(message.recode(value.to_string().as_bytes()).is_err(), "{name} {pointer}: decoder");
         assert!(!validator(&message.json_schema()).is_valid(&value), "{name} {pointer}: schema");
+    }
+}
+
+#[test]
+fn every_link_of_the_reference_leads_to_one_heading_and_every_code_is_explained() {
+    let page = &generate::files()["REFERENCE.md"];
+    let headings: Vec<String> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("### ").or_else(|| line.strip_prefix("## ")))
+        .map(|heading| heading.to_lowercase().replace(' ', "-"))
+        .collect();
+    let links: BTreeSet<&str> =
+        page.split("](#").skip(1).map(|rest| rest.split(')').next().unwrap()).collect();
+    assert!(links.len() > 50, "{links:?}");
+    for link in links {
+        let leads_to = headings.iter().filter(|heading| *heading == link).count();
+        assert_eq!(leads_to, 1, "#{link}");
+    }
+    for reason in RejectReason::ALL {
+        let row = format!("| {} | `{}` | ", reason.number(), reason.label());
+        let explained = page.lines().find_map(|line| line.strip_prefix(&row)).unwrap();
+        assert!(explained.len() > "yes | . |".len(), "{}", reason.label());
     }
 }
