@@ -11,6 +11,7 @@ use tests::harness::{Order, book};
 
 use crate::command_line::{Said, run};
 use crate::stage::{Stage, books, flat, quick, start, world};
+use crate::surfaces::metric;
 
 const CHEAP: u64 = 1000;
 const DEAR: u64 = 1100;
@@ -95,6 +96,30 @@ async fn an_order_that_a_human_found_is_paid_and_told() {
     assert_eq!((word.actor.as_str(), word.reason.as_str()), (WHO[1], WHO[3]));
     let ledger = stage.partners.partner_ledger().await.unwrap();
     assert_eq!(ledger.orders_of(create.request_id).count(), 1, "nothing was bought elsewhere");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_human_is_counted_also_after_a_restart() {
+    let (waiting, unknown) =
+        ("broker_open_incidents{kind=\"placement_unknown\"}", "broker_placements_unknown");
+    let (mut stage, create) = left_to_a_human("counted", 161, book(922), "lost").await;
+    for restarted in [false, true] {
+        if restarted {
+            stage.broker.kill_9().unwrap();
+            stage.broker.start().await.unwrap();
+        }
+        for line in [waiting, unknown, "broker_open_requests"] {
+            metric(&stage, &format!("{line} 1")).await;
+        }
+    }
+    let id = create.request_id.to_string();
+    let absent = ["resolve", &id, "--attempt", "1", "--not-found"];
+    incidents(&stage, &[absent.as_slice(), &WHO].concat()).await.ok();
+    stage.told_later(create.request_id, Ordered).await;
+    for line in [waiting, unknown, "broker_open_requests"] {
+        metric(&stage, &format!("{line} 0")).await;
+    }
+    stage.judge().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

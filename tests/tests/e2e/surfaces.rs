@@ -122,7 +122,8 @@ async fn acknowledgements_of_a_server_that_syncs_later_are_announced_as_weak() {
     stage.judge().await;
 }
 
-async fn metric(stage: &Stage, wanted: &str) {
+/// Waits until the page of metrics has this line.
+pub(crate) async fn metric(stage: &Stage, wanted: &str) {
     wait::until(format!("/metrics says {wanted}"), SOON, async || {
         let (_, page) = stage.broker.page("/metrics").await?;
         Ok(page.lines().any(|line| line == wanted).then_some(()))
