@@ -1,10 +1,12 @@
 //! `broker config`, and the flags by which every command finds the configuration.
 
+use std::io;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::out;
 use crate::config::keys::{self, Key};
 use crate::config::{ConfigError, Loaded, Sources};
 
@@ -49,19 +51,22 @@ pub(super) enum ConfigCommand {
 impl ConfigCommand {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         match self {
-            Self::Show { from, json } => show(&from.load()?, *json),
+            Self::Show { from, json } => show(&from.load()?, *json)?,
             Self::Keys { json: true } => {
                 let all: Vec<_> = keys::all().iter().map(as_json).collect();
-                println!("{:#}", serde_json::Value::from(all));
+                out::line(&format!("{:#}", serde_json::Value::from(all)))?;
             }
-            Self::Keys { json: false } => keys::all().iter().for_each(print),
-            Self::Reference => print!("{}", keys::reference()),
+            Self::Keys { json: false } => {
+                let all: Vec<String> = keys::all().iter().map(sheet).collect();
+                out::line(&all.join("\n"))?;
+            }
+            Self::Reference => out::line(keys::reference().trim_end())?,
         }
         Ok(())
     }
 }
 
-fn show(loaded: &Loaded, json: bool) {
+fn show(loaded: &Loaded, json: bool) -> io::Result<()> {
     let masked = loaded.config.masked();
     let table = toml::Table::try_from(&masked).unwrap_or_default();
     let rows = keys::all().into_iter().map(|key| {
@@ -74,10 +79,10 @@ fn show(loaded: &Loaded, json: bool) {
         let all: serde_json::Map<_, _> = rows
             .map(|(name, value, from)| (name, json!({ "value": value, "from": from })))
             .collect();
-        println!("{:#}", serde_json::Value::from(all));
-    } else {
-        rows.for_each(|(name, value, from)| println!("{name} = {value}  # {from}"));
+        return out::line(&format!("{:#}", serde_json::Value::from(all)));
     }
+    let rows = rows.map(|(name, value, from)| format!("{name} = {value}  # {from}"));
+    out::line(&rows.collect::<Vec<_>>().join("\n"))
 }
 
 fn lookup<'a>(table: &'a toml::Table, name: &str) -> Option<&'a toml::Value> {
@@ -94,12 +99,12 @@ fn as_json(key: &Key) -> serde_json::Value {
     })
 }
 
-fn print(key: &Key) {
+fn sheet(key: &Key) -> String {
     let default = match (&key.default, key.required) {
         (Some(default), _) => format!("default {default}"),
         (None, true) => "required".to_owned(),
         (None, false) => "off".to_owned(),
     };
     let unit = if key.unit().is_empty() { key.kind.label() } else { key.unit() };
-    println!("{}  ({unit}, {default})\n    {}\n    {}\n", key.name, key.doc, key.variable());
+    format!("{}  ({unit}, {default})\n    {}\n    {}\n", key.name, key.doc, key.variable())
 }

@@ -1,5 +1,5 @@
-//! What operators are given – alerts, dashboard, runbook – names only what there is: metrics of the
-//! broker, headings, tests.
+//! What operators are given – alerts, dashboard, runbook, pages – names only what there is: metrics
+//! of the broker, headings, tests, files.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail like the test itself")]
 
@@ -92,6 +92,56 @@ fn a_stream_that_drops_its_oldest_raises_no_alarm_when_it_is_full() {
     names.sort_unstable();
     let wanted = format!("stream!~\"{}\"", names.join("|"));
     assert!(read(ALERTS).contains(&wanted), "{ALERTS} should say {wanted}");
+}
+
+#[test]
+fn every_link_of_the_pages_leads_to_a_file_and_a_heading() {
+    let mut pages = vec![PathBuf::from("README.md"), PathBuf::from("ARCHITECTURE.md")];
+    for folder in ["docs", "ops/runbooks"] {
+        let entries = fs::read_dir(workspace().join(folder)).unwrap();
+        let names = entries.map(|entry| Path::new(folder).join(entry.unwrap().file_name()));
+        pages.extend(names.filter(|path| path.extension().is_some_and(|ending| ending == "md")));
+    }
+    assert!(pages.len() > 6, "{pages:?}");
+    let mut broken = Vec::new();
+    for page in pages {
+        let text = fs::read_to_string(workspace().join(&page)).unwrap();
+        let dir = workspace().join(page.parent().unwrap());
+        for link in links(&text) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { workspace().join(&page) } else { dir.join(file) };
+            let found = target.exists() && (heading.is_empty() || has_heading(&target, heading));
+            if !found {
+                broken.push(format!("{}: {link}", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links that lead nowhere: {broken:#?}");
+}
+
+/// Targets within the repository.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0));
+    targets.filter(|target| !target.contains("://"))
+}
+
+fn has_heading(page: &Path, anchor: &str) -> bool {
+    let text = fs::read_to_string(page).unwrap();
+    text.lines().filter(|line| line.starts_with('#')).any(|line| anchor_of(line) == anchor)
+}
+
+/// As the usual renderers make it of a heading.
+fn anchor_of(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().replace(' ', "-")
+}
+
+#[test]
+fn a_link_is_what_stands_in_parentheses_and_its_anchor_what_a_renderer_makes() {
+    let text = "[a](b.md#c), [d](https://example.org) and [e](#f-g)";
+    assert_eq!(links(text).collect::<Vec<_>>(), ["b.md#c", "#f-g"]);
+    assert_eq!(anchor_of("### When the `clock` is wrong?"), "when-the-clock-is-wrong");
 }
 
 fn workspace() -> PathBuf {
