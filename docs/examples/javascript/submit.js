@@ -16,7 +16,8 @@ import { AckPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 const customer = process.env.BROKER_CUSTOMER ?? "alice";
 const OPEN_FOR_MS = 60_000;
 const PATIENCE_MS = 30_000; // after the deadline: an order sent in time may be confirmed later
-const ENDINGS = ["ordered", "quoted", "out_of_stock", "expired", "failed", "canceled"];
+const CLOSED = ["ordered", "expired", "failed", "canceled"];
+const RESTING = [...CLOSED, "quoted", "out_of_stock"]; // mode `watch` goes on after these two
 
 class Failed extends Error {}
 
@@ -66,8 +67,9 @@ async function ask(nc, operation, body) {
 /**
  * What the customer is told. Copies are possible: `notification_id` recognises them.
  * @param {import("@nats-io/jetstream").Consumer} mail @param {string} requestId
+ * @param {string[]} endings
  */
-async function outcome(mail, requestId) {
+async function outcome(mail, requestId, endings) {
   const giveUp = Date.now() + OPEN_FOR_MS + PATIENCE_MS;
   while (Date.now() < giveUp) {
     // Nothing within the time is no error, nor is a reconnect: the consumer remembers for us.
@@ -75,7 +77,7 @@ async function outcome(mail, requestId) {
     if (message === null) continue;
     const told = message.json();
     message.ack(); // a real program stores it first
-    if (told.request_id === requestId && ENDINGS.includes(told.outcome)) return told;
+    if (told.request_id === requestId && endings.includes(told.outcome)) return told;
   }
   throw new Failed(`${requestId}: no outcome yet; it will be told, ask for it with \`get\``);
 }
@@ -122,7 +124,7 @@ async function main(nc, isbn, cents) {
     }
     console.log(`${word} ${order.request_id} replayed=${reply.replayed}`);
   }
-  const told = await outcome(mail, order.request_id);
+  const told = await outcome(mail, order.request_id, RESTING);
   show(told);
 
   // One that stays open, as nobody sells at that price, until we change our mind.
@@ -130,7 +132,7 @@ async function main(nc, isbn, cents) {
   await ask(nc, "create", other);
   const { request_id } = other;
   await ask(nc, "cancel", { request_id, command_id: "cancel-1", reason: "found one" });
-  show(await outcome(mail, request_id));
+  show(await outcome(mail, request_id, CLOSED));
 
   const no = await ask(nc, "create", wish("978-0-306-40615-8", cents)); // a digit is wrong
   console.log(`refused ${no.code} (${no.number}) in ${no.field}: ${no.detail}`);

@@ -34,6 +34,10 @@ from nats.js.errors import NotFoundError
 from shelf import Store
 
 
+async def complain(error: Exception) -> None:
+    print(f"nats: {error!r}", file=sys.stderr, flush=True)
+
+
 async def main(store_id: str, file: str, shelf: list[str]) -> None:
     store = Store(file)
     for line in shelf:
@@ -45,6 +49,8 @@ async def main(store_id: str, file: str, shelf: list[str]) -> None:
         user=os.environ.get("NATS_USER"),
         password=os.environ.get("NATS_PASSWORD"),
         inbox_prefix=f"_INBOX.{store_id}".encode(),
+        max_reconnect_attempts=-1,  # the shop stays open, whatever the line does
+        error_cb=complain,
     )
     js = nc.jetstream()
 

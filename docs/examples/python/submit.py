@@ -23,7 +23,8 @@ from nats.js.client import JetStreamContext
 CUSTOMER = os.environ.get("BROKER_CUSTOMER", "alice")
 OPEN_FOR = timedelta(seconds=60)
 PATIENCE_S = 30  # after the deadline: an order that was sent in time may be confirmed later
-ENDINGS = {"ordered", "quoted", "out_of_stock", "expired", "failed", "canceled"}
+CLOSED = {"ordered", "expired", "failed", "canceled"}
+RESTING = CLOSED | {"quoted", "out_of_stock"}  # with mode `watch` the search goes on after these
 
 Json = dict[str, Any]
 
@@ -62,7 +63,9 @@ async def ask(nc: Client, operation: str, body: Json) -> Json:
     sys.exit(f"{operation} of {body['request_id']}: no answer; send the same bytes again later")
 
 
-async def outcome(mail: JetStreamContext.PullSubscription, request_id: str) -> Json:
+async def outcome(
+    mail: JetStreamContext.PullSubscription, request_id: str, endings: set[str]
+) -> Json:
     """What the customer is told. Copies are possible: `notification_id` recognises them."""
     give_up = time.monotonic() + OPEN_FOR.total_seconds() + PATIENCE_S
     while time.monotonic() < give_up:
@@ -72,7 +75,7 @@ async def outcome(mail: JetStreamContext.PullSubscription, request_id: str) -> J
             continue  # also after a reconnect: the consumer remembers what we have not seen
         told: Json = json.loads(message.data)
         await message.ack()  # a real program stores it first
-        if told["request_id"] == request_id and told["outcome"] in ENDINGS:
+        if told["request_id"] == request_id and told["outcome"] in endings:
             return told
     sys.exit(f"{request_id}: no outcome yet; it will be told, ask for it with `get`")
 
@@ -93,13 +96,22 @@ def show(told: Json) -> None:
         print(f"  asked after {turn['after_ms']} ms, {turn['why']}: {', '.join(asked)}")
 
 
+async def complain(error: Exception) -> None:
+    print(f"nats: {error!r}", file=sys.stderr)
+
+
 async def main(isbn: str, cents: int) -> int:
-    nc = await nats.connect(
+    connecting = nats.connect(
         os.environ.get("NATS_URL", "nats://127.0.0.1:4222"),
         user=os.environ.get("NATS_USER"),
         password=os.environ.get("NATS_PASSWORD"),
         inbox_prefix=f"_INBOX.{CUSTOMER}".encode(),  # nobody else may read our answers
+        error_cb=complain,
     )
+    try:
+        nc = await asyncio.wait_for(connecting, timeout=10)
+    except asyncio.TimeoutError:
+        sys.exit("cannot connect")
     # Before the first request. Durable: what is told while we are away waits for us.
     mail = await nc.jetstream().pull_subscribe(
         f"notify.{CUSTOMER}.*", durable=f"customer_{CUSTOMER}", stream="NOTIFICATIONS"
@@ -110,7 +122,7 @@ async def main(isbn: str, cents: int) -> int:
         if reply["result"] == "rejected":
             sys.exit(f"refused {reply['code']} ({reply['number']}): {reply['detail']}")
         print(f"{word} {order['request_id']} replayed={json.dumps(reply['replayed'])}")
-    told = await outcome(mail, order["request_id"])
+    told = await outcome(mail, order["request_id"], RESTING)
     show(told)
 
     # One that stays open, as nobody sells at that price, until we change our mind.
@@ -118,7 +130,7 @@ async def main(isbn: str, cents: int) -> int:
     await ask(nc, "create", other)
     cancel = {"request_id": other["request_id"], "command_id": "cancel-1", "reason": "found one"}
     await ask(nc, "cancel", cancel)
-    show(await outcome(mail, other["request_id"]))
+    show(await outcome(mail, other["request_id"], CLOSED))
 
     no = await ask(nc, "create", wish("978-0-306-40615-8", cents))  # a digit is wrong
     print(f"refused {no['code']} ({no['number']}) in {no['field']}: {no['detail']}")

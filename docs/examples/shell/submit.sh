@@ -50,13 +50,15 @@ ask() {
     exit 1
 }
 
-# outcome ID: the first thing told about that request; others are passed over.
+# outcome ID PASS_OVER: what is told about that request, but for the outcomes passed over. With mode
+# `watch` the search goes on after a price or an empty shelf.
 outcome() {
     local told give_up=$((SECONDS + open_for_s + 30))
     while ((SECONDS < give_up)); do
         told=$(nats consumer next --raw --ack --timeout 5s NOTIFICATIONS "customer_$customer" \
             2>/dev/null) || continue
-        if jq -e --arg id "$1" '.request_id == $id and (.outcome | IN("incident", "action_required") | not)' \
+        if jq -e --arg id "$1" --arg news "incident action_required ${2-}" \
+            '.request_id == $id and (.outcome | IN($news | split(" ")[]) | not)' \
             >/dev/null <<<"$told"; then
             echo "$told"
             return
@@ -99,7 +101,7 @@ show "$told"
 
 ask create "$other" >/dev/null
 ask cancel "$cancel" >/dev/null
-show "$(outcome "$other_id")"
+show "$(outcome "$other_id" "quoted out_of_stock")"
 
 ask create "$(wish 978-0-306-40615-8 "$cents" one_shot)" | # a digit is wrong
     jq -r '"refused \(.code) (\(.number)) in \(.field): \(.detail)"'

@@ -109,7 +109,7 @@ impl Shop {
     }
 
     /// What the customer is told. Copies are possible: `notification_id` recognises them.
-    async fn outcome(&self, request: RequestId) -> anyhow::Result<Notification> {
+    async fn outcome(&self, request: RequestId, mode: Mode) -> anyhow::Result<Notification> {
         let told = async {
             let mut messages = self.mail.messages().await?;
             while let Some(message) = messages.next().await {
@@ -117,7 +117,7 @@ impl Shop {
                 let told: Notification = json::decode(&message.payload, MESSAGE_BYTES_MAX)?;
                 // A real program stores it first.
                 message.ack().await.map_err(|error| anyhow!("acknowledging: {error}"))?;
-                if told.request_id == request && is_ending(told.outcome) {
+                if told.request_id == request && is_ending(told.outcome, mode) {
                     return Ok(told);
                 }
             }
@@ -128,12 +128,12 @@ impl Shop {
     }
 }
 
-const fn is_ending(outcome: NotificationOutcome) -> bool {
+/// A request that watches goes on after a price or an empty shelf.
+fn is_ending(outcome: NotificationOutcome, mode: Mode) -> bool {
     match outcome {
         NotificationOutcome::Incident | NotificationOutcome::ActionRequired => false,
+        NotificationOutcome::Quoted | NotificationOutcome::OutOfStock => mode == Mode::OneShot,
         NotificationOutcome::Ordered
-        | NotificationOutcome::Quoted
-        | NotificationOutcome::OutOfStock
         | NotificationOutcome::Expired
         | NotificationOutcome::Failed
         | NotificationOutcome::Canceled => true,
@@ -174,7 +174,7 @@ async fn buy(isbn: &str, cents: u64) -> anyhow::Result<NotificationOutcome> {
             }
         }
     }
-    let told = shop.outcome(order.request_id).await?;
+    let told = shop.outcome(order.request_id, order.mode).await?;
     show(&told);
 
     // One that stays open, as nobody sells at that price, until we change our mind.
@@ -186,7 +186,7 @@ async fn buy(isbn: &str, cents: u64) -> anyhow::Result<NotificationOutcome> {
         reason: Some(Text::parse("found one")?),
     };
     shop.ask(PurchaseOperation::Cancel, json::encode(&cancel)).await?;
-    show(&shop.outcome(other.request_id).await?);
+    show(&shop.outcome(other.request_id, other.mode).await?);
 
     let wrong = wish(WRONG_DIGIT, cents, Mode::OneShot)?;
     if let CommandReply::Rejected(no) =
