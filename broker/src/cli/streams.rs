@@ -3,10 +3,11 @@
 use clap::Subcommand;
 use comfy_table::Cell;
 use futures_util::TryStreamExt;
+use schemas::CustomerId;
 use schemas::directory::Transport;
 use schemas::stream::{
-    self, ConsumerSpec, partner_commands_consumer, partner_quotes_consumer,
-    payment_commands_consumer,
+    self, ConsumerSpec, customer_notifications_consumer, partner_commands_consumer,
+    partner_quotes_consumer, payment_commands_consumer,
 };
 use serde::Serialize;
 
@@ -32,6 +33,10 @@ pub(super) enum Streams {
     Provision {
         #[command(flatten)]
         from: ConfigArgs,
+        /// Also a consumer of what this customer is told, `customer_ID`: for a program that must
+        /// hear of what happened while it was away. May be repeated.
+        #[arg(long = "customer", value_name = "ID")]
+        customers: Vec<CustomerId>,
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -43,10 +48,10 @@ impl Streams {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Status { json, connect } => status(&connect.session(json).await?).await,
-            Self::Provision { from, json, connect } => {
+            Self::Provision { from, customers, json, connect } => {
                 let config = from.load()?.config;
                 let session = connect.session_with(connect.over(config.nats.clone()), json).await?;
-                provision(&session, &config).await
+                provision(&session, &config, &customers).await
             }
         }
     }
@@ -171,8 +176,13 @@ pub(super) fn foreign_consumers(config: &Config) -> anyhow::Result<Vec<ConsumerS
     Ok(consumers)
 }
 
-async fn provision(session: &Session, config: &Config) -> anyhow::Result<()> {
-    let consumers = foreign_consumers(config)?;
+async fn provision(
+    session: &Session,
+    config: &Config,
+    customers: &[CustomerId],
+) -> anyhow::Result<()> {
+    let mut consumers = foreign_consumers(config)?;
+    consumers.extend(customers.iter().map(customer_notifications_consumer));
     let jetstream = session.jetstream();
     streams::ensure_all(&jetstream, &session.client).await?;
     let mut made: Vec<String> =

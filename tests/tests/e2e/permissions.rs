@@ -137,7 +137,8 @@ async fn serving(server: &NatsServer, dir: &Path) -> Process {
     let words = production(server, dir);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     // As the broker itself: its inbox prefix comes from the file.
-    let provision = [&["streams", "provision"], words.as_slice()].concat();
+    let customers = ["--customer", "alice", "--customer", "bob"];
+    let provision = [&["streams", "provision"], customers.as_slice(), words.as_slice()].concat();
     run(&provision).await.ok();
     let check = run(&[&["check-config", "--json"], words.as_slice()].concat()).await.ok();
     for finding in check.json().as_array().unwrap() {
@@ -216,6 +217,15 @@ async fn with_the_shipped_permissions_everybody_can_work() {
     for actor in [&acme, &corner, &boss] {
         actor.was_never_forbidden();
     }
+    // A customer hears in its own consumer, without the right to make one.
+    let alice = Actor::of(&server, "alice").await;
+    let told = alice.consumer(name::NOTIFICATIONS, "customer_alice").await;
+    orders.publish("notify.bob.ordered", "theirs".into()).await.unwrap().await.unwrap();
+    orders.publish("notify.alice.ordered", "mine".into()).await.unwrap().await.unwrap();
+    let told = told.messages().await.unwrap().next().await.unwrap().unwrap();
+    assert_eq!(told.payload, "mine");
+    told.double_ack().await.unwrap();
+    alice.was_never_forbidden();
     let letters = wait::until("the operator sees the dead answer", SOON, async || {
         let said = command(&server, "operator", &["dead-letters", "list", "--json"]).await.ok();
         let letters = said.json();
@@ -302,6 +312,9 @@ async fn no_customer_can_see_or_speak_for_another() {
         "broker.admin.steer_partner",
         "$JS.API.STREAM.INFO.PURCHASE_EVENTS",
         "$JS.API.CONSUMER.CREATE.NOTIFICATIONS.spy",
+        "$JS.API.CONSUMER.CREATE.NOTIFICATIONS.customer_alice",
+        "$JS.API.CONSUMER.MSG.NEXT.NOTIFICATIONS.customer_bob",
+        "$JS.ACK.NOTIFICATIONS.customer_bob.1.1.1.1.1",
     ] {
         alice.cannot_publish(subject).await;
     }
