@@ -4,20 +4,25 @@
 //!
 //! Three doors, by who speaks:
 //! * [`decode_command`] for customers: size, card numbers, types, ranges;
-//! * [`decode_valid`] for partners and providers: size, types, ranges;
+//! * [`decode_valid`] for partners and providers ([`decode_quote_answers`] for what comes most
+//!   often): size, types, ranges;
 //! * [`decode`] for what this product wrote itself: size and types.
 //!
 //! Nesting is bounded by serde_json (128 levels).
+
+use std::cell::RefCell;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 mod card;
 mod error;
+mod quotes;
 mod validate;
 
 pub use card::{contains_card_number, refuse_card_numbers};
 pub use error::DecodeError;
+pub use quotes::decode_quote_answers;
 pub use validate::Validate;
 
 /// Largest command of a customer, in bytes.
@@ -32,6 +37,12 @@ pub const PARTNER_MESSAGE_BYTES_MAX: usize = 512 * 1024;
 /// Too many bytes, no JSON, or a field of the wrong form; never panics.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8], max_len: usize) -> Result<T, DecodeError> {
     within(bytes, max_len)?;
+    serde_json::from_slice(bytes).or_else(|_| explain(bytes))
+}
+
+/// Reads what could not be read once more, keeping track of the field: that costs more than the
+/// reading itself, and most messages are sound.
+fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value =
         serde_path_to_error::deserialize(&mut reader).map_err(|e| DecodeError::from_serde(&e))?;
@@ -68,9 +79,22 @@ where
 
 /// The wire form: compact JSON, fields in declaration order.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    // Wire types have string keys and no failing serializers; golden tests encode each of them.
-    serde_json::to_vec(value).expect("wire types serialize to JSON")
+    thread_local! {
+        // Written here first: a message that grows in place is copied again and again.
+        static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.clear();
+        // Wire types have string keys and no failing serializers; golden tests encode each of them.
+        serde_json::to_writer(&mut *scratch, value).expect("wire types serialize to JSON");
+        let bytes = scratch.to_vec();
+        scratch.shrink_to(SCRATCH_BYTES_MAX);
+        bytes
+    })
 }
+
+/// Memory that a thread keeps for its next message.
+const SCRATCH_BYTES_MAX: usize = 256 * 1024;
 
 fn within(bytes: &[u8], max: usize) -> Result<(), DecodeError> {
     match bytes.len() {

@@ -73,6 +73,12 @@ impl PartnerProfile {
         }
     }
 
+    /// What it answers one request may serve others. A call-back store's answer may come to buy the
+    /// book later: it is about one request.
+    pub fn shares_quotes(&self) -> bool {
+        self.quotes_reusable && self.transport == Transport::Live
+    }
+
     /// Whether asking it can lead to a purchase.
     pub fn serves(&self, currency: Currency, country: Country) -> bool {
         (self.currencies.is_empty() || self.currencies.contains(&currency))

@@ -56,8 +56,8 @@ impl Quote {
 
     /// The order in which quotes are preferred: worst total, then better condition, then the
     /// longer validity, then the partner's id. Unknown totals come last. Total and deterministic.
-    pub fn rank(&self) -> (u64, Condition, std::cmp::Reverse<Timestamp>, &str) {
+    pub fn rank(&self) -> (u64, Condition, std::cmp::Reverse<Timestamp>, PartnerId) {
         let total = self.worst_total().map_or(u64::MAX, Money::minor);
-        (total, self.condition, std::cmp::Reverse(self.valid_until), self.partner.as_str())
+        (total, self.condition, std::cmp::Reverse(self.valid_until), self.partner.clone())
     }
 }

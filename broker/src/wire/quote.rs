@@ -5,10 +5,8 @@ use broker_core::engine::input::{QuoteAnswer, QuoteOutcome};
 use broker_core::engine::output::Question;
 use broker_core::quote::Cost;
 use schemas::PartnerId;
-use schemas::json::{self, DecodeError, PARTNER_MESSAGE_BYTES_MAX, decode_valid};
-use schemas::partner::{
-    self as wire, Component, QuoteAnswers, QuoteOffer, QuoteQuestion, QuoteRequests,
-};
+use schemas::json::{self, DecodeError, decode_quote_answers};
+use schemas::partner::{self as wire, Component, QuoteOffer, QuoteQuestion, QuoteRequests};
 
 /// The body that asks `questions`: 1 to [`QUOTE_ITEMS_MAX`](schemas::partner::QUOTE_ITEMS_MAX).
 pub fn request(reply_to: &str, questions: Vec<Question>) -> Vec<u8> {
@@ -33,7 +31,7 @@ fn question(question: Question) -> QuoteQuestion {
 /// # Errors
 /// The field that is wrong; then none of the answers is used.
 pub fn answers(partner: &PartnerId, body: &[u8]) -> Result<Vec<QuoteAnswer>, DecodeError> {
-    let answers: QuoteAnswers = decode_valid(body, PARTNER_MESSAGE_BYTES_MAX)?;
+    let answers = decode_quote_answers(body)?;
     let convert = |answer: wire::QuoteAnswer| QuoteAnswer {
         call: answer.call_id,
         outcome: match answer.outcome {
@@ -75,6 +73,7 @@ fn cost(component: Option<Component>) -> Cost {
 
 #[cfg(test)]
 mod tests {
+    use schemas::json::{PARTNER_MESSAGE_BYTES_MAX, decode_valid};
     use serde_json::{Value, json};
 
     use super::super::fixture;

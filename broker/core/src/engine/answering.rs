@@ -6,7 +6,6 @@ use schemas::{PartnerId, RequestId};
 use super::Engine;
 use super::hot::{Presence, Task};
 use super::input::{Origin, QuoteAnswer, QuoteOutcome};
-use super::offers::cache::Said;
 use super::offers::flights::FlightId;
 use super::output::{Answer, CallOutcome, Fact, Output};
 use super::ranking::Demotion;
@@ -54,10 +53,13 @@ impl Engine {
         let took = self.now.since(flight.sent_at.unwrap_or(self.now));
         let waiting = self.waiting_for(&flight);
         let outcome = self.judge(partner, &waiting, &answer.outcome);
-        for (request, index) in &waiting {
-            self.settle(*request, *index, &answer.outcome, outcome);
-        }
         self.heed(partner, &answer.outcome, took);
+        if let Some(((request, index), others)) = waiting.split_last() {
+            for (request, index) in others {
+                self.settle(*request, *index, answer.outcome.clone(), outcome);
+            }
+            self.settle(*request, *index, answer.outcome, outcome);
+        }
         if outcome == Judged::Invalid {
             self.observe(Fact::InvalidQuote { partner });
             self.demote(partner, Demotion::Integrity);
@@ -90,7 +92,7 @@ impl Engine {
         let wanted = waiting.first().and_then(|(request, _)| {
             Some(std::sync::Arc::clone(&self.hot.get(request)?.sweep.as_ref()?.wanted))
         });
-        let (judged, said) = match said {
+        let (judged, offer) = match said {
             QuoteOutcome::Offer { isbn, quote } => {
                 // Another book or another currency than asked for is no offer at all.
                 let fits =
@@ -98,18 +100,18 @@ impl Engine {
                 if !fits {
                     return Judged::Invalid;
                 }
-                (Judged::Offer, Said::Offer((**quote).clone()))
+                (Judged::Offer, Some(&**quote))
             }
-            QuoteOutcome::NoStock => (Judged::NoStock, Said::NoStock),
+            QuoteOutcome::NoStock => (Judged::NoStock, None),
             QuoteOutcome::Refused { .. } => return Judged::Refused,
         };
         if let Some(wanted) = wanted {
-            self.offers.heard(partner, &wanted, said, self.now, &self.config.policy);
+            self.offers.heard(partner, &wanted, offer, self.now, &self.config.policy);
         }
         judged
     }
 
-    fn settle(&mut self, request: RequestId, index: usize, said: &QuoteOutcome, judged: Judged) {
+    fn settle(&mut self, request: RequestId, index: usize, said: QuoteOutcome, judged: Judged) {
         let Some(hot) = self.hot.get_mut(&request) else { return };
         let (Some(sweep), Presence::Present(record)) = (&mut hot.sweep, &hot.presence) else {
             return;
@@ -119,8 +121,7 @@ impl Engine {
             (Judged::Offer, QuoteOutcome::Offer { quote, .. }) => {
                 let (terms, wanted) = (&record.terms, &record.submission);
                 let policy = &self.config.policy;
-                let quote = (**quote).clone();
-                if sweep.offer(index, quote, terms, wanted, self.now, policy) {
+                if sweep.offer(index, *quote, terms, wanted, self.now, policy) {
                     Came::Offer
                 } else {
                     Came::Unsuitable

@@ -7,6 +7,7 @@ use schemas::directory::Transport;
 use schemas::id::CallId;
 use schemas::purchase::Strategy;
 use schemas::{RequestId, Timestamp};
+use smallvec::SmallVec;
 
 use super::Engine;
 use super::hot::Presence;
@@ -24,11 +25,9 @@ impl Engine {
     pub(super) fn ask_or_wait(&mut self, request: RequestId, index: usize) {
         let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) else { return };
         let call = sweep.first_call + index as u64;
-        let PlannedCall { partner, transport, response, .. } = sweep.calls[index].planned;
+        let PlannedCall { partner, response, .. } = sweep.calls[index].planned;
         let profile = self.config.policy.partners.at(partner);
-        // A call-back store's answer may come to buy the book later: it is about one request.
-        let shared = (transport == Transport::Live && profile.quotes_reusable)
-            .then(|| Arc::clone(&sweep.wanted));
+        let shared = profile.shares_quotes().then(|| Arc::clone(&sweep.wanted));
         if let Some(wanted) = &shared
             && (self.remember(request, index, wanted) || self.join(request, index, wanted))
         {
@@ -94,7 +93,8 @@ impl Engine {
     pub(super) fn send_question(&mut self, id: FlightId) {
         let Some(flight) = self.flights.get_mut(id) else { return };
         flight.sent_at = Some(self.now);
-        let (partner, waiters) = (flight.partner, flight.waiters.clone());
+        let partner = flight.partner;
+        let waiters: SmallVec<[u64; 1]> = flight.waiters.iter().collect();
         let policy = &self.config.policy;
         self.asking.earn_hedge(partner, policy.hedge_budget_permille);
         // A second copy may be sent once most of this partner's answers would have come.
@@ -157,7 +157,7 @@ impl Engine {
         let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) else { return };
         let Some(id) = sweep.calls[index].flight else { return };
         let Some(flight) = self.flights.get(id) else { return };
-        let last = flight.waiters.last().copied();
+        let last = flight.waiters.last();
         let wanted = &sweep.wanted;
         let question = Question {
             call: CallId { epoch: self.config.boot_epoch, counter: id.0 },
@@ -186,8 +186,8 @@ impl Engine {
     }
 
     /// The calls that wait for the answer to this question, first come first.
-    pub(super) fn waiting_for(&self, flight: &Flight) -> Vec<(RequestId, usize)> {
-        flight.waiters.iter().filter_map(|waiter| self.find_call(*waiter)).collect()
+    pub(super) fn waiting_for(&self, flight: &Flight) -> SmallVec<[(RequestId, usize); 1]> {
+        flight.waiters.iter().filter_map(|waiter| self.find_call(waiter)).collect()
     }
 
     fn with_call(&mut self, request: RequestId, index: usize, change: impl FnOnce(&mut Call)) {

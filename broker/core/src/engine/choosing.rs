@@ -152,16 +152,20 @@ impl Engine {
     }
 }
 
+/// It is good for the request.
+pub(super) fn is_buyable(quote: &Quote, record: &PurchaseRequest, now: schemas::Timestamp) -> bool {
+    quote.valid_until > now && quote.is_affordable(record.terms.max_total)
+}
+
 /// Offers that are good for the request, best first. Whoever has just let it down comes last.
-pub(super) fn buyable<'a>(
+fn buyable<'a>(
     offers: &'a [Quote],
     record: &PurchaseRequest,
     now: schemas::Timestamp,
 ) -> Vec<&'a Quote> {
-    let max = record.terms.max_total;
-    let good = |quote: &&Quote| quote.valid_until > now && quote.is_affordable(max);
-    let mut good: Vec<&Quote> = offers.iter().filter(good).collect();
+    let mut good: Vec<&Quote> =
+        offers.iter().filter(|quote| is_buyable(quote, record, now)).collect();
     let let_down = |quote: &Quote| record.let_down_by() == Some(&quote.partner);
-    good.sort_by(|a, b| (let_down(a), a.rank()).cmp(&(let_down(b), b.rank())));
+    good.sort_by_cached_key(|quote| (let_down(quote), quote.rank()));
     good
 }

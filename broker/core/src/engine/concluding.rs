@@ -66,7 +66,7 @@ impl Engine {
         let let_down = |quote: &Quote| record.let_down_by() == Some(&quote.partner);
         // The winner first: what cannot be bought, however cheap, comes after what can.
         let choice = |quote: &Quote| (!buyable(quote), buyable(quote) && let_down(quote));
-        quotes.sort_by(|a, b| (choice(a), a.rank()).cmp(&(choice(b), b.rank())));
+        quotes.sort_by_cached_key(|quote| (choice(quote), quote.rank()));
         let policy = &self.config.policy;
         let (eligible, answered) = (sweep.eligible(), sweep.answered());
         let all_had_their_turn = sweep.unopened == 0;

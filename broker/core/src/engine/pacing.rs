@@ -45,6 +45,9 @@ impl News {
     }
 }
 
+/// Whom a question is for, where its books go, and how much time is left to who came last.
+type Way = (PartnerIndex, Country, DurationMs);
+
 /// What holds a question back.
 enum Leave {
     Now,
@@ -60,7 +63,12 @@ enum Leave {
 impl Engine {
     /// A question wants to leave: it does, waits, or its partner is left out.
     pub(super) fn queue(&mut self, id: FlightId) {
-        let Some((partner, region, left)) = self.goes_to(id) else { return };
+        let Some(way) = self.goes_to(id) else { return };
+        let (partner, region, left) = way;
+        if self.asking.first_waiting(partner).is_none() && matches!(self.may_leave(way), Leave::Now)
+        {
+            return self.leave(partner, id);
+        }
         let ahead = self.asking.queue(partner, id.0);
         let policy = &self.config.policy.overload;
         let wait = self.board.rate_wait(partner, region, policy, self.now);
@@ -79,12 +87,14 @@ impl Engine {
                 self.asking.unqueue(partner, id.0);
                 continue;
             }
-            match self.may_leave(partner, id) {
+            let Some(way) = self.goes_to(id) else {
+                self.leave_out(id, SkipReason::NotNeeded);
+                continue;
+            };
+            match self.may_leave(way) {
                 Leave::Now => {
                     self.asking.unqueue(partner, id.0);
-                    self.asking.take_place(partner);
-                    self.board.asked(partner, &self.config.policy.overload, self.now);
-                    self.send_question(id);
+                    self.leave(partner, id);
                 }
                 Leave::PlaceTaken => return,
                 Leave::Crowded => return self.asking.crowd_out(partner),
@@ -94,10 +104,13 @@ impl Engine {
         }
     }
 
-    fn may_leave(&mut self, partner: PartnerIndex, id: FlightId) -> Leave {
-        let Some((_, region, left)) = self.goes_to(id) else {
-            return Leave::Never(SkipReason::NotNeeded);
-        };
+    fn leave(&mut self, partner: PartnerIndex, id: FlightId) {
+        self.asking.take_place(partner);
+        self.board.asked(partner, &self.config.policy.overload, self.now);
+        self.send_question(id);
+    }
+
+    fn may_leave(&mut self, (partner, region, left): Way) -> Leave {
         if self.board.blocks(partner, self.now) {
             return Leave::Never(SkipReason::BreakerOpen);
         }
@@ -131,10 +144,9 @@ impl Engine {
         wait.as_ms().saturating_mul(1000) >= left.as_ms().saturating_mul(share)
     }
 
-    /// Whom a question is for, where its books go, and how much time is left to who came last.
-    fn goes_to(&self, id: FlightId) -> Option<(PartnerIndex, Country, DurationMs)> {
+    fn goes_to(&self, id: FlightId) -> Option<Way> {
         let flight = self.flights.get(id)?;
-        let last = flight.waiters.iter().rev().find_map(|waiter| self.find_call(*waiter))?;
+        let last = flight.waiters.iter().rev().find_map(|waiter| self.find_call(waiter))?;
         let sweep = self.hot.get(&last.0)?.sweep.as_ref()?;
         Some((flight.partner, sweep.wanted.zone.country, sweep.hard_stop.since(self.now)))
     }

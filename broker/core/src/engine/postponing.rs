@@ -5,7 +5,7 @@ use schemas::purchase::Mode;
 use schemas::{DurationMs, RequestId, Timestamp};
 
 use super::Engine;
-use super::choosing::buyable;
+use super::choosing::is_buyable;
 use super::hot::Presence;
 use super::output::Fact;
 use super::sweep::{CallState, Sweep};
@@ -42,7 +42,7 @@ impl Engine {
         let Some(wait) = WAITS.get(hot.postponed.times).filter(|_| once) else { return false };
         let at = self.now.saturating_add(*wait);
         let latest = record.terms.expires_at.saturating_sub(self.config.policy.placement_budget);
-        let found = !buyable(&sweep.offers, record, self.now).is_empty();
+        let found = sweep.offers.iter().any(|quote| is_buyable(quote, record, self.now));
         if at >= latest || found || !self.held_back_some(sweep) {
             return false;
         }

@@ -25,7 +25,7 @@ pub(super) fn usable(d: &Draft<'_>, quotes: Vec<Quote>) -> Vec<Quote> {
         })
         .collect();
     let let_down = |quote: &Quote| d.next.let_down_by() == Some(&quote.partner);
-    usable.sort_by(|a, b| (let_down(a), a.rank()).cmp(&(let_down(b), b.rank())));
+    usable.sort_by_cached_key(|quote| (let_down(quote), quote.rank()));
     usable.truncate(usize::from(d.policy.attempts_max));
     usable
 }

@@ -264,7 +264,7 @@ impl World {
                 self.hear(answer.value.subject, None, body);
             }
         }
-        quotes.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        quotes.sort_by_cached_key(|quote| quote.rank());
         quotes
     }
 

@@ -75,33 +75,33 @@ impl OfferCache {
         }
     }
 
-    /// A store has answered.
+    /// A store has answered: with an offer, or that it has none. Of a store whose answers are good
+    /// for one request only the item layer is kept.
     pub(in crate::engine) fn heard(
         &mut self,
         partner: PartnerIndex,
         wanted: &Wanted,
-        said: Said,
+        offer: Option<&Quote>,
         now: Timestamp,
         policy: &Policy,
     ) {
-        let fixed = policy.partners.at(partner).offer_ttl;
+        let profile = policy.partners.at(partner);
+        let shares = profile.shares_quotes();
+        if offer.is_none() && !shares {
+            return;
+        }
         let shelf = self.books.entry(wanted.isbn).or_default().entry(partner).or_default();
-        let fresh_until = match &said {
-            Said::Offer(quote) => {
-                let freshness = &mut self.freshness[usize::from(partner.0)];
-                shelf.note_item(quote, wanted.quantity, freshness, now);
-                let ttl = fixed.unwrap_or_else(|| freshness.ttl());
-                let ttl = jittered(ttl, wanted.isbn, partner, now);
-                now.saturating_add(ttl).min(quote.valid_until)
-            }
-            Said::NoStock => {
-                let spread = NONE_TTL_MAX.0 - NONE_TTL_MIN.0 + 1;
-                let ttl = NONE_TTL_MIN.0 + spice(wanted.isbn, partner, now) % spread;
-                now.saturating_add(DurationMs(ttl))
-            }
-        };
-        shelf.answers.retain(|answer| answer.fresh_until > now && answer.wanted != *wanted);
-        shelf.answers.push(Answer { wanted: wanted.clone(), said, checked_at: now, fresh_until });
+        let freshness = &mut self.freshness[usize::from(partner.0)];
+        if let Some(quote) = offer {
+            shelf.note_item(quote, wanted.quantity, freshness, now);
+        }
+        if shares {
+            let ttl = profile.offer_ttl.unwrap_or_else(|| freshness.ttl());
+            let (said, fresh_until) = dated(offer, ttl, (wanted.isbn, partner, now));
+            shelf.answers.retain(|answer| answer.fresh_until > now && answer.wanted != *wanted);
+            let answer = Answer { wanted: wanted.clone(), said, checked_at: now, fresh_until };
+            shelf.answers.push(answer);
+        }
         self.heard.push_back((wanted.isbn, partner, now));
         self.forget_the_oldest(now);
     }
@@ -199,6 +199,26 @@ impl Shelf {
                 *known = item;
             }
             None => self.items.push(item),
+        }
+    }
+}
+
+/// An answer and until when it is believed; an offer for `ttl`.
+fn dated(
+    offer: Option<&Quote>,
+    ttl: DurationMs,
+    heard: (Isbn13, PartnerIndex, Timestamp),
+) -> (Said, Timestamp) {
+    let (isbn, partner, now) = heard;
+    match offer {
+        Some(quote) => {
+            let until = now.saturating_add(jittered(ttl, isbn, partner, now));
+            (Said::Offer(quote.clone()), until.min(quote.valid_until))
+        }
+        None => {
+            let spread = NONE_TTL_MAX.0 - NONE_TTL_MIN.0 + 1;
+            let ttl = NONE_TTL_MIN.0 + spice(isbn, partner, now) % spread;
+            (Said::NoStock, now.saturating_add(DurationMs(ttl)))
         }
     }
 }

@@ -29,9 +29,8 @@ pub(in crate::engine) struct Flight {
     pub(in crate::engine) partner: PartnerIndex,
     /// What others may join; a question of its own has none.
     shared: Option<Arc<Wanted>>,
-    /// Counters of the calls that wait for the answer; counters grow, so the first came first.
-    /// Thousands may leave one by one.
-    pub(in crate::engine) waiters: BTreeSet<u64>,
+    /// Counters of the calls that wait for the answer.
+    pub(in crate::engine) waiters: Waiters,
     /// When its first copy was sent; `None` while it waits for a place at the partner.
     pub(in crate::engine) sent_at: Option<Timestamp>,
     /// When it was last asked again because nobody had answered.
@@ -40,6 +39,40 @@ pub(in crate::engine) struct Flight {
     pub(in crate::engine) given_up: bool,
     /// So long others may join it once it is sent.
     lease: DurationMs,
+}
+
+/// Counters grow, so the first came first. Most questions are asked for one request only; where
+/// there are more, thousands may leave one by one.
+#[derive(Debug)]
+pub(in crate::engine) struct Waiters {
+    /// Who asked, while it waits.
+    first: Option<u64>,
+    joined: BTreeSet<u64>,
+}
+
+impl Waiters {
+    /// First come first.
+    pub(in crate::engine) fn iter(&self) -> impl DoubleEndedIterator<Item = u64> {
+        self.first.into_iter().chain(self.joined.iter().copied())
+    }
+
+    pub(in crate::engine) fn last(&self) -> Option<u64> {
+        self.joined.last().copied().or(self.first)
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.joined.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn leave(&mut self, call: u64) {
+        if self.first.take_if(|first| *first == call).is_none() {
+            self.joined.remove(&call);
+        }
+    }
 }
 
 impl Flight {
@@ -65,7 +98,7 @@ impl Flights {
         let flight = Flight {
             partner,
             shared,
-            waiters: BTreeSet::from([call]),
+            waiters: Waiters { first: Some(call), joined: BTreeSet::new() },
             sent_at: None,
             asked_again_at: None,
             given_up: false,
@@ -89,7 +122,7 @@ impl Flights {
         if overdue || flight.given_up || flight.waiters.len() >= WAITERS_MAX {
             return None;
         }
-        flight.waiters.insert(call);
+        flight.waiters.joined.insert(call);
         Some((id, flight))
     }
 
@@ -104,7 +137,7 @@ impl Flights {
     /// A call does not wait any more; the flight itself if it was the last one.
     pub(in crate::engine) fn leave(&mut self, id: FlightId, call: u64) -> Option<Flight> {
         let flight = self.open.get_mut(&id)?;
-        flight.waiters.remove(&call);
+        flight.waiters.leave(call);
         if flight.waiters.is_empty() { self.land(id) } else { None }
     }
 
