@@ -112,7 +112,6 @@ async fn show_metrics(State(pages): State<Pages>) -> String {
     metrics::clock_disagreement(pages.clock.disagreement().as_ms());
     metrics::orders_held(pages.clock.doubt().map(Doubt::label));
     metrics::machine::process();
-    pages.prometheus.run_upkeep();
     pages.prometheus.render()
 }
 

@@ -3,6 +3,7 @@
 //! counters; no label takes its values from customers, requests or ISBNs. What the process uses has
 //! the names that everybody gives it, `process_…`.
 
+pub mod calls;
 pub mod load;
 pub mod machine;
 pub mod open;
@@ -11,13 +12,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use broker_core::engine::limits::breaker::Switched;
-use broker_core::engine::output::{CallOutcome, Fact};
+use broker_core::engine::output::Fact;
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use schemas::PartnerId;
+use tokio::sync::watch;
 
+use self::calls::Calls;
 use crate::clock::agreement::Doubt;
 
 const TRANSITIONS: &str = "broker_transitions_total";
@@ -34,8 +37,6 @@ const HEDGES: &str = "broker_partner_hedges_total";
 const QUESTIONS_SAVED: &str = "broker_partner_questions_saved_total";
 const COPIES_AWAITED: &str = "broker_copies_awaited_total";
 const DEMOTIONS: &str = "broker_partner_demotions_total";
-const PARTNER_CALLS: &str = "broker_partner_calls_total";
-const PARTNER_CALL_DURATION: &str = "broker_partner_call_duration_seconds";
 const QUOTES_UNUSED: &str = "broker_quotes_unused_total";
 const QUESTIONS_DROPPED: &str = "broker_questions_dropped_total";
 const COMMIT_CONFLICTS: &str = "broker_commit_conflicts_total";
@@ -70,6 +71,8 @@ const ORDERS_HELD: &str = "broker_orders_held";
 const READY: &str = "broker_ready";
 const WAITING: &str = "broker_waiting_for_engine";
 
+/// The samples of so long wait to be counted.
+const SAMPLES_KEPT_MAX: Duration = Duration::from_secs(1);
 /// Buckets around the promises: a sweep's hard stop of 3 s, resolution within 5 s.
 const SECONDS: &[f64] =
     &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 30.0];
@@ -95,6 +98,18 @@ pub fn install() -> anyhow::Result<PrometheusHandle> {
     Ok(handle)
 }
 
+/// Counts the samples of histograms until told to stop. The recorder keeps each of them until then,
+/// also those of a broker that nobody asks for its metrics.
+pub async fn count_samples(recorder: PrometheusHandle, mut stop: watch::Receiver<bool>) {
+    let mut often = tokio::time::interval(SAMPLES_KEPT_MAX);
+    loop {
+        tokio::select! {
+            _ = often.tick() => recorder.run_upkeep(),
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+}
+
 fn describe() {
     describe_counter!(TRANSITIONS, "Applied events, by event and resulting status");
     describe_counter!(ROWS, "Rows of the canonical tables that were taken");
@@ -116,8 +131,6 @@ fn describe() {
     );
     describe_counter!(COPIES_AWAITED, "Sweeps that waited for others to buy, by partner");
     describe_counter!(DEMOTIONS, "Partners that lost their tier at once, by partner and why");
-    describe_counter!(PARTNER_CALLS, "Quote questions that ended, by partner and outcome");
-    describe_histogram!(PARTNER_CALL_DURATION, Unit::Seconds, "Time to a partner's quote answer");
     describe_counter!(QUOTES_UNUSED, "Quote answers nobody used, by why");
     describe_counter!(QUESTIONS_DROPPED, "Quote questions not sent, by why");
     describe_counter!(COMMIT_CONFLICTS, "Commits that found another version and were redecided");
@@ -158,6 +171,7 @@ fn describe() {
     describe_gauge!(ORDERS_HELD, "1 while no order is placed, by how the clock is in doubt");
     describe_gauge!(READY, "1 once recovered and connected");
     describe_gauge!(WAITING, "Messages and calls that wait for the engine's answer");
+    calls::describe();
     load::describe();
     open::describe();
     machine::describe();
@@ -166,6 +180,7 @@ fn describe() {
 /// Counts what the engine observed. `name_of` gives the label of a partner.
 pub fn fact<'a>(
     fact: &Fact,
+    calls: &Calls,
     name_of: impl Fn(broker_core::partner::PartnerIndex) -> &'a PartnerId,
 ) {
     match fact {
@@ -204,13 +219,7 @@ pub fn fact<'a>(
                 histogram!(SWEEP_COVERAGE).record(ratio(*answered, *eligible));
             }
         }
-        Fact::Quote { partner, outcome, took_ms } => {
-            let partner = name_of(*partner).to_string();
-            let outcome = call_outcome(*outcome);
-            counter!(PARTNER_CALLS, "partner" => partner.clone(), "outcome" => outcome)
-                .increment(1);
-            histogram!(PARTNER_CALL_DURATION, "partner" => partner).record(seconds(*took_ms));
-        }
+        Fact::Quote { partner, outcome, took_ms } => calls.ended(*partner, *outcome, *took_ms),
         Fact::LateQuote => counter!(QUOTES_UNUSED, "why" => "late").increment(1),
         Fact::DuplicateQuote => counter!(QUOTES_UNUSED, "why" => "duplicate").increment(1),
         Fact::InvalidQuote { .. } => counter!(QUOTES_UNUSED, "why" => "invalid").increment(1),
@@ -247,17 +256,6 @@ fn breaker(partner: String, operation: &'static str, to: Switched) {
     gauge!(BREAKER_OPEN, "partner" => partner.clone(), "operation" => operation).set(flag(open));
     counter!(BREAKERS, "partner" => partner, "operation" => operation, "to" => to.label())
         .increment(1);
-}
-
-const fn call_outcome(outcome: CallOutcome) -> &'static str {
-    match outcome {
-        CallOutcome::Offer => "offer",
-        CallOutcome::NoStock => "no_stock",
-        CallOutcome::Refused => "refused",
-        CallOutcome::Invalid => "invalid",
-        CallOutcome::TimedOut => "timeout",
-        CallOutcome::Down => "down",
-    }
 }
 
 /// A quote answer that could not be read.

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::driver::Ports;
 use crate::metrics;
+use crate::metrics::calls::Calls;
 use crate::questions::send::Ask;
 use crate::storage::Storage;
 
@@ -25,6 +26,7 @@ pub struct ShellPorts {
     /// Bounded by the number of waiters.
     pub answers: mpsc::UnboundedSender<(Origin, Answer)>,
     pub clock: Clock,
+    pub calls: Calls,
     pub partners: Partners,
     /// The load as it was last shown.
     pub shown: Option<Load>,
@@ -61,7 +63,7 @@ impl Ports for ShellPorts {
 
     fn observe(&mut self, fact: Fact) {
         log(&fact, &self.partners);
-        metrics::fact(&fact, |partner| &self.partners.at(partner).id);
+        metrics::fact(&fact, &self.calls, |partner| &self.partners.at(partner).id);
     }
 
     fn show(&mut self, load: Load) {

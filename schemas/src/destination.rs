@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::text::Text;
+use crate::text_form::text_form;
 
 /// Why a country code is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,10 +13,7 @@ use crate::text::Text;
 pub struct CountryError(String);
 
 /// ISO 3166-1 alpha-2 country code.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "String", extend("pattern" = "^[A-Z]{2}$"))]
 pub struct Country([u8; 2]);
 
@@ -32,18 +30,7 @@ impl Country {
     }
 }
 
-impl TryFrom<String> for Country {
-    type Error = CountryError;
-    fn try_from(code: String) -> Result<Self, CountryError> {
-        Self::parse(&code)
-    }
-}
-
-impl From<Country> for String {
-    fn from(country: Country) -> String {
-        country.code().to_owned()
-    }
-}
+text_form!(Country as code);
 
 /// Where to deliver.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

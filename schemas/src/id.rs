@@ -15,8 +15,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
+
+use crate::text_form::text_form;
 
 /// Why a text is not an identifier of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,8 +54,7 @@ fn check_token(kind: &'static str, text: &str, max: usize, extra: &[char]) -> Re
 macro_rules! token_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $max:literal, $extra:expr, $pattern:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        #[serde(try_from = "String", into = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
         #[schemars(
             with = "String",
             extend("minLength" = 1, "maxLength" = $max, "pattern" = $pattern)
@@ -89,18 +89,7 @@ macro_rules! token_id {
             }
         }
 
-        impl TryFrom<String> for $name {
-            type Error = IdError;
-            fn try_from(text: String) -> Result<Self, IdError> {
-                Self::parse(&text)
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0.into()
-            }
-        }
+        text_form!($name as as_str);
     };
 }
 
@@ -148,8 +137,7 @@ token_id!(
 );
 
 /// A purchase request's id and idempotency key: a UUID version 7 made by the requester.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "uuid_schema::UuidText")]
 pub struct RequestId([u8; 16]);
 
@@ -219,25 +207,11 @@ impl FromStr for RequestId {
     }
 }
 
-impl TryFrom<String> for RequestId {
-    type Error = IdError;
-    fn try_from(text: String) -> Result<Self, IdError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<RequestId> for String {
-    fn from(id: RequestId) -> String {
-        id.to_string()
-    }
-}
+text_form!(RequestId as Display);
 
 /// One quote question to one partner: broker boot epoch and a counter within that boot.
 /// Both ends deduplicate by it. Text form: `<epoch>-<counter>` in lower-case hex.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "String", extend("pattern" = "^[0-9a-f]{1,8}-[0-9a-f]{1,16}$"))]
 pub struct CallId {
     /// Changes at every start of the broker, so that answers to an earlier life are recognised.
@@ -252,9 +226,11 @@ impl fmt::Display for CallId {
     }
 }
 
-impl TryFrom<String> for CallId {
-    type Error = IdError;
-    fn try_from(text: String) -> Result<Self, IdError> {
+text_form!(CallId as Display);
+
+impl CallId {
+    /// Two hexadecimal numbers, as they are displayed.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
         let parsed = text.split_once('-').and_then(|(epoch, counter)| {
             Some(Self {
                 epoch: u32::try_from(parse_hex(epoch, 8)?).ok()?,
@@ -271,12 +247,6 @@ fn parse_hex(text: &str, max_digits: usize) -> Option<u64> {
     plain.then(|| u64::from_str_radix(text, 16).ok()).flatten()
 }
 
-impl From<CallId> for String {
-    fn from(id: CallId) -> String {
-        id.to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,9 +254,9 @@ mod tests {
     #[test]
     fn a_call_id_is_two_plain_hex_numbers() {
         let id = CallId { epoch: u32::MAX, counter: u64::MAX };
-        assert_eq!(CallId::try_from(id.to_string()), Ok(id));
+        assert_eq!(CallId::parse(&id.to_string()), Ok(id));
         for bad in ["", "1", "-", "1-", "-1", "+1-2", "1-+2", "1-2-3", "100000000-1", "g-1"] {
-            assert_eq!(CallId::try_from(bad.to_owned()), Err(IdError::CallId), "{bad}");
+            assert_eq!(CallId::parse(bad), Err(IdError::CallId), "{bad}");
         }
     }
 

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+
+use crate::text_form::text_form;
 
 /// Why a text is not an ISBN.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,8 +20,7 @@ pub enum IsbnError {
 }
 
 /// A valid ISBN-13, as a number of 13 digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "IsbnText")]
 pub struct Isbn13(u64);
 
@@ -31,16 +31,23 @@ struct IsbnText(#[allow(dead_code)] String);
 impl Isbn13 {
     /// Accepts ISBN-13 and ISBN-10, with hyphens or spaces, and checks the check digit.
     pub fn parse(text: &str) -> Result<Self, IsbnError> {
-        let chars: Vec<char> = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
-        match chars.len() {
-            10 => Self::from_isbn10(&chars),
+        let mut chars = ['0'; 13];
+        let mut len = 0;
+        for found in text.chars().filter(|c| !matches!(c, '-' | ' ')) {
+            if let Some(free) = chars.get_mut(len) {
+                *free = found;
+            }
+            len += 1;
+        }
+        match len {
+            10 => Self::from_isbn10(&chars[..10]),
             13 => Self::from_isbn13(&chars),
             n => Err(IsbnError::Length(n)),
         }
     }
 
-    fn from_isbn13(chars: &[char]) -> Result<Self, IsbnError> {
-        let digits = digits(chars)?;
+    fn from_isbn13(chars: &[char; 13]) -> Result<Self, IsbnError> {
+        let digits: [u8; 13] = digits(chars)?;
         let number = digits.iter().fold(0u64, |n, d| n * 10 + u64::from(*d));
         if !(9_780_000_000_000..9_800_000_000_000).contains(&number) {
             return Err(IsbnError::Prefix);
@@ -53,7 +60,7 @@ impl Isbn13 {
     }
 
     fn from_isbn10(chars: &[char]) -> Result<Self, IsbnError> {
-        let body = digits(&chars[..9])?;
+        let body: [u8; 9] = digits(&chars[..9])?;
         let sum: u32 = body.iter().zip((2..=10).rev()).map(|(d, w)| u32::from(*d) * w).sum();
         let expected = match (11 - sum % 11) % 11 {
             10 => 'X',
@@ -66,9 +73,9 @@ impl Isbn13 {
         if found != expected {
             return Err(IsbnError::CheckDigit { expected, found });
         }
-        let mut ean = vec![9, 7, 8];
-        ean.extend(body);
-        ean.push(ean_check_digit(&ean));
+        let mut ean = [9, 7, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        ean[3..12].copy_from_slice(&body);
+        ean[12] = ean_check_digit(&ean[..12]);
         Ok(Self(ean.iter().fold(0u64, |n, d| n * 10 + u64::from(*d))))
     }
 
@@ -82,14 +89,14 @@ impl Isbn13 {
     }
 }
 
-fn digits(chars: &[char]) -> Result<Vec<u8>, IsbnError> {
-    chars
-        .iter()
-        .map(|c| {
-            let d = c.to_digit(10).ok_or(IsbnError::Character(*c))?;
-            u8::try_from(d).map_err(|_| IsbnError::Character(*c))
-        })
-        .collect()
+/// The first `N` of `chars`.
+fn digits<const N: usize>(chars: &[char]) -> Result<[u8; N], IsbnError> {
+    let mut digits = [0; N];
+    for (digit, found) in digits.iter_mut().zip(chars) {
+        let value = found.to_digit(10).and_then(|value| u8::try_from(value).ok());
+        *digit = value.ok_or(IsbnError::Character(*found))?;
+    }
+    Ok(digits)
 }
 
 fn digit(d: u8) -> char {
@@ -117,18 +124,7 @@ impl fmt::Debug for Isbn13 {
     }
 }
 
-impl TryFrom<String> for Isbn13 {
-    type Error = IsbnError;
-    fn try_from(text: String) -> Result<Self, IsbnError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Isbn13> for String {
-    fn from(isbn: Isbn13) -> String {
-        isbn.to_string()
-    }
-}
+text_form!(Isbn13 as Display);
 
 #[cfg(test)]
 mod tests {

@@ -27,6 +27,7 @@ pub mod reject;
 pub mod stream;
 pub mod subject;
 pub mod text;
+mod text_form;
 pub mod time;
 
 pub use condition::Condition;

@@ -6,6 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text_form::text_form;
+
 /// Largest amount accepted anywhere, in minor units (10^12: ten thousand million dollars).
 pub const AMOUNT_MAX_MINOR: u64 = 1_000_000_000_000;
 
@@ -21,8 +23,7 @@ pub enum MoneyError {
 }
 
 /// An ISO 4217 alphabetic code.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema)]
 #[schemars(with = "CurrencyText")]
 pub struct Currency([u8; 3]);
 
@@ -76,18 +77,7 @@ impl fmt::Debug for Currency {
     }
 }
 
-impl TryFrom<String> for Currency {
-    type Error = MoneyError;
-    fn try_from(code: String) -> Result<Self, MoneyError> {
-        Self::parse(&code)
-    }
-}
-
-impl From<Currency> for String {
-    fn from(currency: Currency) -> String {
-        currency.code().to_owned()
-    }
-}
+text_form!(Currency as code);
 
 /// A non-negative amount of money: `{"amount": 2499, "currency": "USD"}` is 24.99 US dollars.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

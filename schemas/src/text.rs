@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+
+use crate::text_form::text_form;
 
 /// Why a text is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,8 +19,7 @@ pub enum TextError {
 }
 
 /// Text of 1 to `MAX` bytes without control characters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Text<const MAX: usize>(String);
 
 impl<const MAX: usize> JsonSchema for Text<MAX> {
@@ -63,18 +63,7 @@ impl<const MAX: usize> fmt::Display for Text<MAX> {
     }
 }
 
-impl<const MAX: usize> TryFrom<String> for Text<MAX> {
-    type Error = TextError;
-    fn try_from(text: String) -> Result<Self, TextError> {
-        Self::parse(&text)
-    }
-}
-
-impl<const MAX: usize> From<Text<MAX>> for String {
-    fn from(text: Text<MAX>) -> String {
-        text.0
-    }
-}
+text_form!(Text<MAX> as as_str, const MAX: usize);
 
 #[cfg(test)]
 mod tests {

@@ -5,22 +5,10 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::text_form::text_form;
+
 /// An instant in unix milliseconds; on the wire RFC 3339 with offset, printed in UTC (`Z`).
-#[derive(
-    Debug,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Default,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, JsonSchema)]
 #[schemars(with = "DateTimeText")]
 pub struct Timestamp(u64);
 
@@ -87,18 +75,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-impl TryFrom<String> for Timestamp {
-    type Error = TimeError;
-    fn try_from(text: String) -> Result<Self, TimeError> {
-        Self::parse(&text)
-    }
-}
-
-impl From<Timestamp> for String {
-    fn from(at: Timestamp) -> String {
-        at.to_string()
-    }
-}
+text_form!(Timestamp as Display);
 
 /// A length of time in milliseconds; a plain integer on the wire, in fields named `…_ms`.
 #[derive(

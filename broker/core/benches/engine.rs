@@ -119,7 +119,7 @@ fn answer(partner: &PartnerId, question: &Question, salt: u64) -> Input {
         in_stock: 5,
         valid_until: NOW.saturating_add(schemas::DurationMs::from_secs(60)),
     };
-    let outcome = QuoteOutcome::Offer { isbn: question.isbn, quote: Box::new(quote) };
+    let outcome = QuoteOutcome::Offer { isbn: question.isbn, quote };
     Input::Quotes {
         origin: None,
         partner: partner.clone(),

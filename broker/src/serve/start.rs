@@ -111,6 +111,7 @@ async fn start_pages(
     stopped: &watch::Receiver<bool>,
 ) -> Result<(), ServeError> {
     let prometheus = metrics::install().map_err(|error| ServeError::Metrics(error.to_string()))?;
+    tokio::spawn(metrics::count_samples(prometheus.clone(), stopped.clone()));
     let Some(bind) = config.http_bind else {
         return Ok(());
     };
@@ -201,6 +202,7 @@ impl Shell<'_> {
             questions,
             answers: said,
             clock: self.clock.clone(),
+            calls: metrics::calls::Calls::of(&self.partners),
             partners: self.partners.clone(),
             shown: None,
         };

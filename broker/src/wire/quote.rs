@@ -36,7 +36,7 @@ pub fn answers(partner: &PartnerId, body: &[u8]) -> Result<Vec<QuoteAnswer>, Dec
         call: answer.call_id,
         outcome: match answer.outcome {
             wire::QuoteOutcome::Offer(o) => {
-                QuoteOutcome::Offer { isbn: o.isbn, quote: Box::new(offer(partner, o)) }
+                QuoteOutcome::Offer { isbn: o.isbn, quote: offer(partner, o) }
             }
             wire::QuoteOutcome::NoStock => QuoteOutcome::NoStock,
             wire::QuoteOutcome::Refused { retry_after_ms, .. } => {

@@ -95,7 +95,7 @@ impl Life {
                     call: question.call,
                     outcome: QuoteOutcome::Offer {
                         isbn: question.isbn,
-                        quote: Box::new(self.quote(&partner, question.call.counter)),
+                        quote: self.quote(&partner, question.call.counter),
                     },
                 });
                 let answers = answers.collect();

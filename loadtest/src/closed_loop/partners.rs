@@ -71,7 +71,7 @@ fn answer(
         in_stock: 9,
         valid_until: now.saturating_add(DurationMs::from_secs(120)),
     };
-    let outcome = QuoteOutcome::Offer { isbn: question.isbn, quote: Box::new(quote) };
+    let outcome = QuoteOutcome::Offer { isbn: question.isbn, quote };
     QuoteAnswer { call: question.call, outcome }
 }
 

@@ -30,6 +30,14 @@ impl DecodeError {
         Self::Field { path: bounded(path.into()), why: bounded(why.into()) }
     }
 
+    /// What is wrong with a field of `items[at]`.
+    pub(super) fn of_item(self, at: usize) -> Self {
+        match self {
+            Self::Field { path, why } => Self::field(format!("items[{at}].{path}"), why),
+            Self::TooLarge { .. } | Self::Malformed { .. } | Self::CardNumber { .. } => self,
+        }
+    }
+
     pub(super) fn card_number(path: String) -> Self {
         Self::CardNumber { path: bounded(path) }
     }

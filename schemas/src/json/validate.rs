@@ -93,9 +93,7 @@ impl Validate for ListPurchases {
 
 impl Validate for QuoteRequests {
     fn validate(&self) -> Result<(), DecodeError> {
-        batch(&self.items, |item: &QuoteQuestion, path| {
-            quantity(&format!("{path}.quantity"), item.quantity)
-        })
+        batch(&self.items, |item: &QuoteQuestion| quantity("quantity", item.quantity))
     }
 }
 
@@ -105,29 +103,27 @@ impl Validate for QuoteAnswers {
     }
 }
 
-fn answer(item: &QuoteAnswer, path: &str) -> Result<(), DecodeError> {
+fn answer(item: &QuoteAnswer) -> Result<(), DecodeError> {
     let QuoteOutcome::Offer(offer) = &item.outcome else {
         return Ok(());
     };
-    amount(&format!("{path}.item"), offer.item)?;
+    amount("item", offer.item)?;
     let parts = [("shipping", offer.shipping), ("tax", offer.tax), ("fee", offer.fee)];
     for (name, part) in parts {
         if let Some(Component::Exact(minor) | Component::AtMost(minor)) = part {
-            amount(&format!("{path}.{name}"), minor)?;
+            amount(name, minor)?;
         }
     }
     Ok(())
 }
 
-fn batch<T>(
-    items: &[T],
-    check: impl Fn(&T, &str) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
+fn batch<T>(items: &[T], check: impl Fn(&T) -> Result<(), DecodeError>) -> Result<(), DecodeError> {
     if items.is_empty() || items.len() > QUOTE_ITEMS_MAX {
         let why = format!("must have 1 to {QUOTE_ITEMS_MAX} items, got {}", items.len());
         return Err(DecodeError::field("items", why));
     }
-    items.iter().enumerate().try_for_each(|(at, item)| check(item, &format!("items[{at}]")))
+    let mut items = items.iter().enumerate();
+    items.try_for_each(|(at, item)| check(item).map_err(|error| error.of_item(at)))
 }
 
 fn quantity(path: &str, quantity: u8) -> Result<(), DecodeError> {

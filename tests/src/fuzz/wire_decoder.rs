@@ -65,7 +65,7 @@ fn read(bytes: &[u8]) -> Option<()> {
         Decoded::Payment { request, answer } => is_recorded(request, Event::Payment(answer)),
         Decoded::Quotes { answers, .. } => {
             let quotes = answers.into_iter().filter_map(|answer| match answer.outcome {
-                QuoteOutcome::Offer { quote, .. } => Some(*quote),
+                QuoteOutcome::Offer { quote, .. } => Some(quote),
                 QuoteOutcome::NoStock | QuoteOutcome::Refused { .. } => None,
             });
             are_comparable(&quotes.collect::<Vec<_>>());

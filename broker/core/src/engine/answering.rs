@@ -100,7 +100,7 @@ impl Engine {
                 if !fits {
                     return Judged::Invalid;
                 }
-                (Judged::Offer, Some(&**quote))
+                (Judged::Offer, Some(quote))
             }
             QuoteOutcome::NoStock => (Judged::NoStock, None),
             QuoteOutcome::Refused { .. } => return Judged::Refused,
@@ -121,7 +121,7 @@ impl Engine {
             (Judged::Offer, QuoteOutcome::Offer { quote, .. }) => {
                 let (terms, wanted) = (&record.terms, &record.submission);
                 let policy = &self.config.policy;
-                if sweep.offer(index, *quote, terms, wanted, self.now, policy) {
+                if sweep.offer(index, quote, terms, wanted, self.now, policy) {
                     Came::Offer
                 } else {
                     Came::Unsuitable
@@ -158,7 +158,7 @@ impl Engine {
         self.learn_late(counter, partner, &answer.outcome);
         match (taken, answer.outcome) {
             (Some(late), QuoteOutcome::Offer { quote, .. }) => {
-                let task = Task::Sweep { event: Event::LateOffer(*quote), receipt: None };
+                let task = Task::Sweep { event: Event::LateOffer(quote), receipt: None };
                 self.enqueue(late.request, None, None, task);
             }
             (_, QuoteOutcome::Offer { .. })

@@ -126,7 +126,7 @@ pub enum QuoteOutcome {
     /// `isbn` is what the partner says it offers; the engine compares it with the question.
     Offer {
         isbn: schemas::Isbn13,
-        quote: Box<Quote>,
+        quote: Quote,
     },
     NoStock,
     /// `retry_after` says that this was too much for it now.

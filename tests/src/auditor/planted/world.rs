@@ -258,7 +258,7 @@ impl World {
                 let body = answer.value.message.encode();
                 for answer in wire::quote::answers(&id, &body).unwrap() {
                     if let QuoteOutcome::Offer { quote, .. } = answer.outcome {
-                        quotes.push(*quote);
+                        quotes.push(quote);
                     }
                 }
                 self.hear(answer.value.subject, None, body);

@@ -219,7 +219,7 @@ fn answers_of_strangers_other_lives_and_ended_sweeps_count_for_nothing() {
     let mut rig = Rig::new(vec![plain("a"), plain("b")]);
     create(&mut rig, 1);
     let call = rig.question("a").call;
-    let offer = |name| QuoteOutcome::Offer { isbn: isbn(), quote: Box::new(quote(name, 1000)) };
+    let offer = |name| QuoteOutcome::Offer { isbn: isbn(), quote: quote(name, 1000) };
     rig.say("b", call, offer("b"));
     assert!(matches!(rig.facts.last(), Some(Fact::InvalidQuote { .. })));
     rig.say("nobody", call, offer("nobody"));

@@ -10,7 +10,7 @@ use super::rig::Rig;
 use crate::support::*;
 
 fn offer(total: u64) -> QuoteOutcome {
-    QuoteOutcome::Offer { isbn: isbn(), quote: Box::new(quote("q", total)) }
+    QuoteOutcome::Offer { isbn: isbn(), quote: quote("q", total) }
 }
 
 /// Resting in out_of_stock while the question to the queued partner is still out.
@@ -56,7 +56,7 @@ fn a_late_offer_counts_once_and_only_from_whom_it_was_asked() {
 fn a_late_offer_of_another_book_is_none() {
     let (mut rig, call) = resting();
     let isbn = schemas::Isbn13::parse("9780131103627").unwrap();
-    let other = QuoteOutcome::Offer { isbn, quote: Box::new(quote("q", 2800)) };
+    let other = QuoteOutcome::Offer { isbn, quote: quote("q", 2800) };
     rig.say("q", call, other);
     assert_eq!(rig.facts.last(), Some(&Fact::LateQuote));
     assert_eq!(rig.status(request_id(1)), "out_of_stock");

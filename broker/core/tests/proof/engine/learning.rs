@@ -127,7 +127,7 @@ fn a_partner_that_offers_another_book_loses_its_tier_at_once() {
     ask(&mut rig, 1);
     let call = rig.question("a").call;
     let isbn = Isbn13::parse("9781861972712").unwrap();
-    rig.say("a", call, QuoteOutcome::Offer { isbn, quote: Box::new(quote("a", 1000)) });
+    rig.say("a", call, QuoteOutcome::Offer { isbn, quote: quote("a", 1000) });
     assert_eq!(view(&rig, "a").standing, Standing::Third);
     assert_eq!(view(&rig, "b").standing, Standing::First);
     let demoted = |fact: &Fact| matches!(fact, Fact::Demoted { why: Demotion::Integrity, .. });
@@ -255,7 +255,7 @@ fn its_late_offer_buys_nothing_and_is_learned_from() {
     rig.has_none("a");
     rig.has_none("b");
     assert_eq!(rig.status(request_id(1)), "out_of_stock");
-    let offer = QuoteOutcome::Offer { isbn: isbn(), quote: Box::new(quote("new", 1000)) };
+    let offer = QuoteOutcome::Offer { isbn: isbn(), quote: quote("new", 1000) };
     rig.say("new", late, offer);
     assert_eq!(rig.status(request_id(1)), "out_of_stock");
     assert_eq!(rig.facts.last(), Some(&Fact::LateQuote));
@@ -298,7 +298,7 @@ fn a_shadow_that_lies_begins_anew() {
     ask(&mut rig, 4);
     let call = rig.question("new").call;
     let isbn = Isbn13::parse("9781861972712").unwrap();
-    rig.say("new", call, QuoteOutcome::Offer { isbn, quote: Box::new(quote("new", 1000)) });
+    rig.say("new", call, QuoteOutcome::Offer { isbn, quote: quote("new", 1000) });
     assert_eq!((view(&rig, "new").answers, view(&rig, "new").standing), (0, Standing::Shadow));
 }
 

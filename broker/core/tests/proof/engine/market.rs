@@ -124,7 +124,7 @@ impl Market {
                     Some(price) => {
                         let mut quote: Quote = quote(&asked.partner, price);
                         quote.valid_until = Timestamp::MAX;
-                        QuoteOutcome::Offer { isbn: asked.question.isbn, quote: Box::new(quote) }
+                        QuoteOutcome::Offer { isbn: asked.question.isbn, quote }
                     }
                 },
             };

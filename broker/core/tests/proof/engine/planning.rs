@@ -282,7 +282,7 @@ fn slow_call_back_stores_are_asked_last_and_not_waited_for() {
     rig.has_none(&live);
     assert_eq!(rig.status(request_id(1)), "out_of_stock");
     let call = rig.question("q").call;
-    rig.say("q", call, QuoteOutcome::Offer { isbn: isbn(), quote: Box::new(quote("q", 2800)) });
+    rig.say("q", call, QuoteOutcome::Offer { isbn: isbn(), quote: quote("q", 2800) });
     assert_eq!(rig.status(request_id(1)), "ordering");
 }
 

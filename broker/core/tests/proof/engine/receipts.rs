@@ -104,7 +104,7 @@ fn a_purchase_of_a_late_offer_has_a_receipt_of_its_own() {
     let call = rig.question("q").call;
     rig.has_none("a");
     rig.wait(60_000);
-    let offer = QuoteOutcome::Offer { isbn: isbn(), quote: Box::new(quote("q", 2800)) };
+    let offer = QuoteOutcome::Offer { isbn: isbn(), quote: quote("q", 2800) };
     rig.say("q", call, offer);
     assert_chosen_at_hand(&rig, "q", 2, 3000);
 }

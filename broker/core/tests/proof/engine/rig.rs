@@ -286,7 +286,7 @@ impl Rig {
 
     pub(crate) fn offers_quote(&mut self, name: &str, quote: Quote) -> CallId {
         let call = self.question(name).call;
-        self.say(name, call, QuoteOutcome::Offer { isbn: isbn(), quote: Box::new(quote) });
+        self.say(name, call, QuoteOutcome::Offer { isbn: isbn(), quote });
         call
     }
 

@@ -80,10 +80,8 @@ fn perform(rig: &mut Rig, act: &Act, lives: &mut u32) {
         Act::Quote { index, total } => {
             if let Some(asked) = take(rig, *index) {
                 let name = asked.partner.clone();
-                let offer = |total| QuoteOutcome::Offer {
-                    isbn: isbn(),
-                    quote: Box::new(quote(&name, total)),
-                };
+                let offer =
+                    |total| QuoteOutcome::Offer { isbn: isbn(), quote: quote(&name, total) };
                 let outcome = total.map_or(QuoteOutcome::NoStock, offer);
                 rig.say(&name, asked.question.call, outcome);
             }

@@ -236,7 +236,7 @@ fn another_book_or_another_currency_says_nothing_about_this_one() {
     let mut rig = sweeping(2, Strategy::Balanced);
     let call = rig.question("a").call;
     let other = Isbn13::parse("9781861972712").unwrap();
-    let offer = QuoteOutcome::Offer { isbn: other, quote: Box::new(quote("a", 1000)) };
+    let offer = QuoteOutcome::Offer { isbn: other, quote: quote("a", 1000) };
     rig.say("a", call, offer);
     let mut euros = quote("b", 1000);
     euros.currency = Currency::EUR;
