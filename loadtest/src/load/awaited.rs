@@ -7,9 +7,12 @@
 //! - *after*: from the last thing that the decision awaited until the customer heard of the order,
 //!   less the simulated response times of the answers to reserve, authorise and place (the instant
 //!   noted in the stores' ledger file for the answer, less the one at which the command came).
-//! - what the decision awaited: the latest of the offers in its receipt and of the deadlines that
-//!   its receipt names (silence of a store, the grace of `balanced`, the hard stop). Waiting for
-//!   answers without an offer ("busy") counts as the broker's.
+//! - what the decision awaited: the latest of the offers in its receipt, of the other answers (when
+//!   the broker had them: such an answer does not tell when its store gave it) and of the deadlines
+//!   that its receipt names (silence of a store, the grace of `balanced`, the hard stop).
+//!
+//! Orders whose grace was over after a further round for a better price are left out: the receipt
+//! does not tell until when such a round is given time.
 //!
 //! The broker's overhead is the sum of both.
 
@@ -18,7 +21,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::Context;
-use broker_core::receipt::search::{Came, Ending, Source};
+use broker_core::receipt::search::{Came, Ending, Opening, Source};
 use broker_core::receipt::{Receipt, Verdict};
 use partner_sim::ledger::{Asked, Decision, Decisions};
 use schemas::{DurationMs, PartnerId, RequestId, Timestamp};
@@ -149,6 +152,14 @@ struct Answered {
     affordable: bool,
 }
 
+/// It was waited for, and then there was no offer to read the time from.
+fn ended_without_an_offer(came: Came) -> bool {
+    match came {
+        Came::NoStock | Came::Unsuitable | Came::Invalid | Came::Refused | Came::TimedOut => true,
+        Came::Offer | Came::Down | Came::Canceled | Came::NotSent | Came::Shadow => false,
+    }
+}
+
 /// What ended the waiting. Deadlines count from when the first store had its question, which is
 /// after the broker began to count: where that would lie after the decision, the decision counts.
 fn awaited(
@@ -160,12 +171,14 @@ fn awaited(
     let policy = &evidence.policy;
     let search = receipt.search.as_ref()?;
     let answered = answers.iter().map(|answer| answer.at).filter(|at| *at <= receipt.decided_at);
-    let silent = search.rounds.iter().flat_map(|round| {
-        let silent = round.asked.iter().filter(|asked| asked.came == Came::TimedOut);
-        silent.map(|asked| round.after.as_ms() + asked.took.as_ms())
+    let others = search.rounds.iter().flat_map(|round| {
+        let others = round.asked.iter().filter(|asked| ended_without_an_offer(asked.came));
+        others.map(|asked| round.after.as_ms() + asked.took.as_ms())
     });
-    let deadlines = silent.map(|after_ms| asked.saturating_add(DurationMs(after_ms)));
+    let deadlines = others.map(|after_ms| asked.saturating_add(DurationMs(after_ms)));
+    let further = search.rounds.iter().any(|round| round.why == Opening::BetterLikely);
     let ended = match search.ended {
+        Ending::GraceOver if further => return None,
         Ending::GraceOver => {
             let affordable = answers.iter().filter(|answer| answer.affordable);
             affordable.map(|answer| answer.at).min().map(|at| at.saturating_add(policy.grace))
