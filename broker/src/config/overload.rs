@@ -94,6 +94,9 @@ pub struct OverloadConfig {
     /// How full the queue of creates is, or how near to `patience_max_ms` one has waited, when sweeps
     /// begin to ask the best ranked partners only. Above 1000: never.
     pub tier_one_permille: u16,
+    /// … when a store whose offer of before still holds (`quotes_reusable`, `valid_until`) is not asked
+    /// again, also by `cheapest` and with few copies left …
+    pub cached_permille: u16,
     /// … and when creates are refused at once.
     pub refuse_permille: u16,
     /// Such a step is taken back after so long below half of what caused it.
@@ -145,6 +148,7 @@ impl Default for OverloadConfig {
             urgent_ms: DurationMs(5000),
             retry_after_ms: DurationMs(1000),
             tier_one_permille: 500,
+            cached_permille: 750,
             refuse_permille: 900,
             calm_ms: DurationMs(2000),
         }
@@ -184,6 +188,7 @@ impl OverloadConfig {
             retry_after: self.retry_after_ms,
             ladder: LadderPolicy {
                 tier_one_permille: self.tier_one_permille,
+                cached_permille: self.cached_permille,
                 refuse_permille: self.refuse_permille,
                 calm: self.calm_ms,
             },
@@ -256,8 +261,12 @@ impl OverloadConfig {
         if let Some((name, _)) = shares.into_iter().find(|(_, share)| *share > 1000) {
             return Err(ConfigError::field(format!("overload.{name}"), "must be 0 to 1000"));
         }
-        if self.refuse_permille < self.tier_one_permille {
+        if self.cached_permille < self.tier_one_permille {
             let why = "must not be below overload.tier_one_permille";
+            return Err(ConfigError::field("overload.cached_permille", why));
+        }
+        if self.refuse_permille < self.cached_permille {
+            let why = "must not be below overload.cached_permille";
             return Err(ConfigError::field("overload.refuse_permille", why));
         }
         if self.breaker_pause_max_ms < self.breaker_pause_ms {
@@ -286,6 +295,7 @@ mod tests {
         };
         assert!(refused("creates_per_min = 0").contains("overload.creates_per_min"));
         assert!(refused("patience_permille = 1001").contains("overload.patience_permille"));
-        assert!(refused("refuse_permille = 499").contains("overload.refuse_permille"));
+        assert!(refused("cached_permille = 499").contains("overload.cached_permille"));
+        assert!(refused("refuse_permille = 749").contains("overload.refuse_permille"));
     }
 }

@@ -16,7 +16,10 @@ const CIRCUIT_STATE: &str = "broker_partner_circuit_state";
 pub(super) fn describe() {
     describe_gauge!(CREATES_WAITING, "Creates that wait to be let in");
     describe_gauge!(QUESTIONS_IN_FLIGHT, "Quote questions open at all partners together");
-    describe_gauge!(DEGRADATION, "What is given up: 0 nothing, 1 the long tail, 2 new requests");
+    describe_gauge!(
+        DEGRADATION,
+        "What is given up: 0 nothing, 1 the long tail, 2 fresh answers, 3 new requests"
+    );
     describe_gauge!(CONCURRENCY_LIMIT, "Quote questions that may be open at once, by partner");
     describe_gauge!(
         CIRCUIT_STATE,

@@ -14,6 +14,7 @@ pub(super) fn search(search: &Search) -> wire::Search {
         passed_over: search.passed_over.clone(),
         degraded: search.degraded.map(|degraded| match degraded {
             Degraded::TierOneOnly => wire::Degraded::TierOneOnly,
+            Degraded::CachedOffers => wire::Degraded::CachedOffers,
         }),
     }
 }

@@ -193,6 +193,7 @@ const RECEIPT_VARIANTS: &[&str] = &[
     "why: BreakerOpen",
     "why: Degraded",
     "TierOneOnly",
+    "CachedOffers",
 ];
 
 const RANKED_VARIANTS: &[&str] =

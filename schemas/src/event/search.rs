@@ -32,6 +32,8 @@ pub enum Degraded {
     /// Only the best ranked were asked.
     #[serde(rename = "tier_1_only")]
     TierOneOnly,
+    /// … and of those none whose offer of before still held.
+    CachedOffers,
 }
 
 /// Partners asked at the same time.

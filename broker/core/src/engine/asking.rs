@@ -34,6 +34,9 @@ struct Lane {
     waiting: BTreeSet<u64>,
     /// Its entry in [`Asking::paced`].
     paced: Option<(Timestamp, u64)>,
+    /// Its place among those that wait for a rate, kept until a question of it has left: of those
+    /// that share a rate the one that has waited longest is the next.
+    turn: Option<u64>,
     /// It stands in [`Asking::crowded_out`].
     is_crowded_out: bool,
     /// Thousandths of a second copy that its questions have earned.
@@ -102,7 +105,9 @@ impl Asking {
     }
 
     pub(super) fn take_place(&mut self, partner: PartnerIndex) {
-        self.lane(partner).in_flight += 1;
+        let lane = self.lane(partner);
+        lane.in_flight += 1;
+        lane.turn = None;
         self.in_flight += 1;
     }
 
@@ -117,16 +122,15 @@ impl Asking {
 
     /// This lane is to be looked at again then. An earlier note is replaced.
     pub(super) fn pace(&mut self, partner: PartnerIndex, at: Timestamp) {
-        let number = self.next_pace;
-        if let Some((before, number)) = self.lane(partner).paced {
-            if before == at {
-                return;
-            }
-            self.paced.remove(&(before, number, partner));
+        let next = self.next_pace;
+        let lane = self.lane(partner);
+        let turn = *lane.turn.get_or_insert(next);
+        let before = lane.paced.replace((at, turn));
+        self.next_pace += u64::from(turn == next);
+        if let Some((before, turn)) = before {
+            self.paced.remove(&(before, turn, partner));
         }
-        self.next_pace += 1;
-        self.lane(partner).paced = Some((at, number));
-        self.paced.insert((at, number, partner));
+        self.paced.insert((at, turn, partner));
     }
 
     pub(super) fn next_paced(&self) -> Option<Timestamp> {

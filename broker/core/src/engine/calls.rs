@@ -18,7 +18,7 @@ use super::offers::flights::{Flight, FlightId};
 use super::output::{CallOutcome, Fact, Question};
 use super::planner::PlannedCall;
 use super::sweep::{Call, CallState};
-use crate::receipt::search::{Came, Source};
+use crate::receipt::search::{Came, Degraded, Source};
 
 impl Engine {
     /// It is the turn of this call.
@@ -45,7 +45,11 @@ impl Engine {
             return false;
         };
         let partner = sweep.calls[index].partner();
-        let Some((said, age)) = self.offers.fresh(partner, wanted, self.now) else { return false };
+        // Under load the store's own word is enough.
+        let spare = sweep.degraded == Some(Degraded::CachedOffers);
+        let Some((said, age)) = self.offers.said(partner, wanted, spare, self.now) else {
+            return false;
+        };
         let policy = &self.config.policy;
         let (came, quote) = match said {
             Said::NoStock => (Came::NoStock, None),
@@ -55,7 +59,8 @@ impl Engine {
                 let holds = quote.valid_until > self.now.saturating_add(policy.placement_budget);
                 // `cheapest` promises the lowest price there is, not the lowest there was.
                 let exact = record.terms.strategy == Strategy::Cheapest;
-                if !plenty || !holds || exact || !quote.is_affordable(record.terms.max_total) {
+                let fit = spare || (plenty && !exact);
+                if !fit || !holds || !quote.is_affordable(record.terms.max_total) {
                     return false;
                 }
                 (Came::Offer, Some(quote.clone()))

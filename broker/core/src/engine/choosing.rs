@@ -33,6 +33,7 @@ impl Engine {
         };
         let copies = record.submission.quantity;
         let (mut passed_over, mut busy, mut free) = (Vec::new(), None, None);
+        let mut hopeful = false;
         let good = buyable(&sweep.offers, record, self.now);
         let with_slot = |quote| Some((quote, self.slot_of(record, quote)?));
         let good: Vec<(&Quote, SlotKey)> = good.into_iter().filter_map(with_slot).collect();
@@ -49,13 +50,15 @@ impl Engine {
                 break;
             }
             if u32::from(copies) <= supply.copies {
+                hopeful |= self.slots.has_hope(request, key, supply);
                 busy = busy.or(Some(key));
             }
             passed_over.push(quote.partner.clone());
         }
         let policy = &self.config.policy;
         let patience = match (free, record.terms.strategy) {
-            (None, _) => policy.slot_wait_max,
+            (None, _) if hopeful => policy.slot_wait_max,
+            (None, _) => policy.slot_wait,
             (Some(_), Strategy::Fast) => DurationMs(0),
             (Some(_), Strategy::Balanced | Strategy::Cheapest) => policy.slot_wait,
         };

@@ -95,10 +95,14 @@ pub(super) fn plan(
         calls.iter_mut().for_each(|call| call.counts = !call.shadow);
     }
     let strategy = request.terms.strategy;
-    let degraded = (rung > Rung::Normal).then_some(Degraded::TierOneOnly);
+    let degraded = match rung {
+        Rung::Normal => None,
+        Rung::TierOneOnly => Some(Degraded::TierOneOnly),
+        Rung::CachedOffers | Rung::Refusing => Some(Degraded::CachedOffers),
+    };
     let first = match degraded {
         None => order::arrange(&mut calls, strategy, now, policy, ranking),
-        Some(Degraded::TierOneOnly) => order::only_the_best(&mut calls, now, policy, ranking),
+        Some(_) => order::only_the_best(&mut calls, now, policy, ranking),
     };
     let behind = calls.split_off(if degraded.is_some() { first } else { calls.len() });
     let withheld = withheld + behind.iter().filter(|call| call.counts).count();

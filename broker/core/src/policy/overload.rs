@@ -99,6 +99,7 @@ impl Overload {
             retry_after: SECOND,
             ladder: LadderPolicy {
                 tier_one_permille: 500,
+                cached_permille: 750,
                 refuse_permille: 900,
                 calm: DurationMs(2000),
             },

@@ -25,6 +25,8 @@ pub struct Search {
 pub enum Degraded {
     /// Only the best ranked were asked.
     TierOneOnly,
+    /// … and of those none whose offer of before still held.
+    CachedOffers,
 }
 
 /// Partners asked at the same time.

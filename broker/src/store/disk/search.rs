@@ -43,7 +43,7 @@ mirror!(
         Degraded,
     }
 );
-mirror!(DiskDegraded = Degraded { TierOneOnly });
+mirror!(DiskDegraded = Degraded { TierOneOnly, CachedOffers });
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskSearch<'a> {

@@ -40,7 +40,7 @@ pub(super) fn search() -> impl Strategy<Value = Search> + Clone {
         .prop_map(|(after, why, asked)| Round { after: DurationMs(after.into()), why, asked });
     let skipped = (select(SkipReason::ALL.to_vec()), any::<u16>(), vec(partner(), 0..3))
         .prop_map(|(why, count, named)| Skipped { why, count, named });
-    let degraded = of(Just(Degraded::TierOneOnly));
+    let degraded = of(prop_oneof![Just(Degraded::TierOneOnly), Just(Degraded::CachedOffers)]);
     let lists = (vec(round, 0..4), vec(skipped, 0..3), vec(partner(), 0..2), degraded);
     (any::<u64>(), select(Ending::ALL.to_vec()), lists).prop_map(|(ranking, ended, lists)| {
         let (rounds, skipped, passed_over, degraded) = lists;

@@ -116,9 +116,12 @@ impl Load {
         let never = 1001;
         let ladder = match self.ladder {
             true => LadderPolicy { calm: DurationMs(500), ..standard.ladder },
-            false => {
-                LadderPolicy { tier_one_permille: never, refuse_permille: never, ..standard.ladder }
-            }
+            false => LadderPolicy {
+                tier_one_permille: never,
+                cached_permille: never,
+                refuse_permille: never,
+                ..standard.ladder
+            },
         };
         let overload = Overload {
             creates: self

@@ -1,5 +1,5 @@
 //! What is given up first when there is more to do than can be done: first the long tail of
-//! partners, then further requests. Up at once, down one rung at a time and only after a while of
+//! partners, then fresh answers where a store's word of before still holds, then further requests. Up at once, down one rung at a time and only after a while of
 //! calm, so that it does not swing.
 
 use schemas::{DurationMs, Timestamp};
@@ -9,6 +9,8 @@ use schemas::{DurationMs, Timestamp};
 pub struct LadderPolicy {
     /// Pressure from which only the first tier is asked, thousandths.
     pub tier_one_permille: u16,
+    /// … from which a store whose word of before still holds is not asked again …
+    pub cached_permille: u16,
     /// … and from which further requests are refused.
     pub refuse_permille: u16,
     /// It steps down after so long below half of the pressure that made it step up.
@@ -22,17 +24,21 @@ pub enum Rung {
     Normal,
     /// Sweeps ask the best ranked only.
     TierOneOnly,
+    /// … and take what those have said before, as long as they keep their word.
+    CachedOffers,
     /// … and nobody new is let in.
     Refusing,
 }
 
 impl Rung {
-    pub const ALL: [Self; 3] = [Self::Normal, Self::TierOneOnly, Self::Refusing];
+    pub const ALL: [Self; 4] =
+        [Self::Normal, Self::TierOneOnly, Self::CachedOffers, Self::Refusing];
 
     pub const fn label(self) -> &'static str {
         match self {
             Self::Normal => "normal",
             Self::TierOneOnly => "tier_1_only",
+            Self::CachedOffers => "cached_offers",
             Self::Refusing => "refusing",
         }
     }
@@ -41,6 +47,7 @@ impl Rung {
         match self {
             Self::Normal => 0,
             Self::TierOneOnly => policy.tier_one_permille,
+            Self::CachedOffers => policy.cached_permille,
             Self::Refusing => policy.refuse_permille,
         }
     }
@@ -48,7 +55,8 @@ impl Rung {
     const fn below(self) -> Self {
         match self {
             Self::Normal | Self::TierOneOnly => Self::Normal,
-            Self::Refusing => Self::TierOneOnly,
+            Self::CachedOffers => Self::TierOneOnly,
+            Self::Refusing => Self::CachedOffers,
         }
     }
 }

@@ -98,7 +98,7 @@ impl OfferCache {
         if shares {
             let ttl = profile.offer_ttl.unwrap_or_else(|| freshness.ttl());
             let (said, fresh_until) = dated(offer, ttl, (wanted.isbn, partner, now));
-            shelf.answers.retain(|answer| answer.fresh_until > now && answer.wanted != *wanted);
+            shelf.answers.retain(|answer| answer.is_kept(now) && answer.wanted != *wanted);
             let answer = Answer { wanted: wanted.clone(), said, checked_at: now, fresh_until };
             shelf.answers.push(answer);
         }
@@ -106,16 +106,22 @@ impl OfferCache {
         self.forget_the_oldest(now);
     }
 
-    /// What the store has said to this very question, and how long ago, if that still holds.
-    pub(in crate::engine) fn fresh(
+    /// What the store has said to this very question, and how long ago, if that is still believed.
+    /// With `spare` an offer is, as long as the store keeps its word.
+    pub(in crate::engine) fn said(
         &self,
         partner: PartnerIndex,
         wanted: &Wanted,
+        spare: bool,
         now: Timestamp,
     ) -> Option<(&Said, DurationMs)> {
         let shelf = self.books.get(&wanted.isbn)?.get(&partner)?;
         let answer = shelf.answers.iter().find(|answer| answer.wanted == *wanted)?;
-        (answer.fresh_until > now).then_some((&answer.said, now.since(answer.checked_at)))
+        let until = match &answer.said {
+            Said::Offer(quote) if spare => quote.valid_until,
+            Said::Offer(_) | Said::NoStock => answer.fresh_until,
+        };
+        (until > now).then_some((&answer.said, now.since(answer.checked_at)))
     }
 
     /// Copies the store was last known to have.
@@ -171,6 +177,16 @@ impl OfferCache {
             if shelf.answers.is_empty() && shelf.items.is_empty() {
                 self.forget(partner, isbn);
             }
+        }
+    }
+}
+
+impl Answer {
+    /// It may serve somebody yet, if only under load.
+    fn is_kept(&self, now: Timestamp) -> bool {
+        match &self.said {
+            Said::Offer(quote) => quote.valid_until > now,
+            Said::NoStock => self.fresh_until > now,
         }
     }
 }

@@ -16,6 +16,9 @@ const PARALLEL_MAX: usize = 16;
 /// With no more copies than this, purchases go one after another.
 const SERIAL_BELOW: u32 = 10;
 
+/// Waiting is worth while with fewer than so many before oneself per copy: not everybody takes one.
+const HOPE: usize = 2;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::engine) struct SlotKey {
     pub(in crate::engine) partner: PartnerIndex,
@@ -81,6 +84,23 @@ impl Slots {
         let Some(slot) = self.slots.get(&key) else { return u32::from(copies) <= supply.copies };
         let first = slot.queue.values().next().is_none_or(|first| *first == request);
         first && slot.has_room(copies, supply)
+    }
+
+    /// Whether so few are before this request that some may well leave it a copy.
+    pub(in crate::engine) fn has_hope(
+        &self,
+        request: RequestId,
+        key: SlotKey,
+        supply: Supply,
+    ) -> bool {
+        let Some(slot) = self.slots.get(&key) else { return true };
+        let most = usize::try_from(supply.copies).unwrap_or(usize::MAX).saturating_mul(HOPE);
+        let place = self.waits.get(&request).filter(|(at, _)| *at == key);
+        let before = match place {
+            Some((_, ticket)) => slot.queue.range(..ticket).take(most).count(),
+            None => slot.queue.len(),
+        };
+        slot.holders.len() + before < most
     }
 
     /// Takes a slot, also where none is free: what is under way already is under way.

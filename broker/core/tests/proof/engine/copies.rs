@@ -127,6 +127,18 @@ fn fast_waits_for_others_only_while_there_is_nothing_else() {
 }
 
 #[test]
+fn whoever_stands_far_behind_in_line_waits_only_a_moment() {
+    let mut rig = heard(sharing("y"), 3, 1);
+    let sweeps = |rig: &Rig| [2, 3].map(|number| rig.request(request_id(number)).sweep);
+    rig.wait(499);
+    assert_eq!(sweeps(&rig), [1, 1]);
+    rig.wait(1);
+    assert_eq!(sweeps(&rig), [1, 2], "the second may well get it, the third hardly");
+    rig.wait(1_500);
+    assert_eq!(rig.request(request_id(2)).sweep, 2);
+}
+
+#[test]
 fn whoever_gives_up_while_it_waits_leaves_its_place_to_the_next() {
     let mut rig = heard(sharing("y"), 3, 1);
     rig.command(request_id(2), cancel());

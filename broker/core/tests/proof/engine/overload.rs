@@ -11,10 +11,12 @@ use broker_core::engine::output::{Answer, Fact};
 use broker_core::engine::ranking::Demotion;
 use broker_core::partner::PartnerProfile;
 use broker_core::policy::Overload;
-use broker_core::receipt::search::{Degraded, SkipReason, Skipped};
+use broker_core::quote::Quote;
+use broker_core::receipt::search::{Degraded, SkipReason, Skipped, Source};
 use broker_core::request::Submission;
 use schemas::directory::BreakerMode;
 use schemas::purchase::{Mode, Strategy};
+use schemas::text::Text;
 use schemas::{CustomerId, DurationMs, RejectReason};
 
 use super::rig::Rig;
@@ -169,7 +171,9 @@ fn a_full_queue_refuses_drops_or_delays_as_configured() {
         let mut rig = narrow(|overload| {
             overload.admission.when_full = when_full;
             overload.admission.waiting_max = 1;
-            (overload.ladder.tier_one_permille, overload.ladder.refuse_permille) = (1001, 1001);
+            let never = &mut overload.ladder;
+            (never.tier_one_permille, never.cached_permille, never.refuse_permille) =
+                (1001, 1001, 1001);
             overload.classes.named.insert(CustomerId::parse("rich").unwrap(), Class::Gold);
         });
         rig.create(of("bob", 1));
@@ -202,21 +206,57 @@ fn the_ladder_asks_only_the_best_then_refuses_and_comes_back_when_it_is_calm() {
         };
         rig.facts.iter().filter_map(rung).collect::<Vec<_>>()
     };
-    assert_eq!(facts(&rig), [Rung::TierOneOnly, Rung::Refusing]);
+    assert_eq!(facts(&rig), [Rung::TierOneOnly, Rung::CachedOffers, Rung::Refusing]);
     let refused = rig.create(of("ann", 8));
     assert_eq!(retry_after(&rig, refused).0, RejectReason::Overloaded);
     rig.wait(20_000);
     let down = facts(&rig);
-    assert_eq!(down[2..], [Rung::TierOneOnly, Rung::Normal]);
+    assert_eq!(down[3..], [Rung::CachedOffers, Rung::TierOneOnly, Rung::Normal]);
     assert_eq!(rig.engine.rung(), Rung::Normal);
     let degraded = rig.disk.receipts.iter().filter_map(|receipt| receipt.search.as_ref());
     let degraded: Vec<_> = degraded.filter(|search| search.degraded.is_some()).collect();
     assert!(!degraded.is_empty(), "{:#?}", rig.disk.receipts);
     for search in degraded {
-        assert_eq!(search.degraded, Some(Degraded::TierOneOnly));
         let asked: usize = search.rounds.iter().map(|round| round.asked.len()).sum();
         let left: u16 = skipped(&search.skipped, SkipReason::Degraded);
         assert!(asked <= 2 && usize::from(left) == 3, "{search:?}");
+    }
+}
+
+#[test]
+fn under_load_the_word_of_a_store_is_enough_where_it_would_be_asked_again_otherwise() {
+    for (cached_permille, asked_again) in [(750, false), (1001, true)] {
+        let mut rig = Rig::with(vec![sharing("y")], |config| {
+            let overload = &mut config.policy.overload;
+            overload.ladder.tier_one_permille = 500;
+            overload.ladder.cached_permille = cached_permille;
+            overload.calls_in_flight_max = 1;
+            overload.admission.waiting_max = 4;
+        });
+        rig.create(of("ann", 1));
+        // Few copies: without load it would be asked again.
+        let few = Quote { in_stock: 50, ..quote("y", 2000) };
+        rig.offers_quote("y", few.clone());
+        let mut elsewhere = of("ann", 2);
+        elsewhere.destination.postal_code = Text::parse("10001").unwrap();
+        rig.create(elsewhere);
+        for number in 3..=5 {
+            let mut exact = of("ann", number);
+            exact.terms.strategy = Strategy::Cheapest;
+            rig.create(exact);
+        }
+        let rung = if asked_again { Rung::TierOneOnly } else { Rung::CachedOffers };
+        assert_eq!(rig.engine.rung(), rung);
+        rig.offers_quote("y", few);
+        assert_eq!(!rig.asked.is_empty(), asked_again);
+        assert_eq!(rig.status(request_id(3)), if asked_again { "searching" } else { "ordering" });
+        if !asked_again {
+            let search = rig.disk.receipts.last().and_then(|receipt| receipt.search.clone());
+            let search = search.unwrap();
+            assert_eq!(search.degraded, Some(Degraded::CachedOffers));
+            let source = search.rounds[0].asked[0].source;
+            assert!(matches!(source, Source::Remembered { .. }), "{source:?}");
+        }
     }
 }
 
@@ -370,7 +410,7 @@ fn orders_without_an_answer_open_the_breaker_of_orders_and_look_ups_go_on() {
     let mut rig = Rig::with(vec![plain("a")], |config| {
         config.policy.overload.breaker = Overload::standard().breaker;
     });
-    let plenty = broker_core::Quote { in_stock: 100, ..quote("a", 2500) };
+    let plenty = Quote { in_stock: 100, ..quote("a", 2500) };
     for number in 1..=7 {
         rig.create(of("ann", number));
         rig.offers_quote("a", plenty.clone());

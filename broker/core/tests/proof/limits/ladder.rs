@@ -4,8 +4,12 @@ use schemas::DurationMs;
 
 use crate::support::at;
 
-const POLICY: LadderPolicy =
-    LadderPolicy { tier_one_permille: 500, refuse_permille: 900, calm: DurationMs(2000) };
+const POLICY: LadderPolicy = LadderPolicy {
+    tier_one_permille: 500,
+    cached_permille: 700,
+    refuse_permille: 900,
+    calm: DurationMs(2000),
+};
 
 #[test]
 fn it_steps_up_at_once_and_down_one_rung_after_a_while_of_calm() {
@@ -16,8 +20,10 @@ fn it_steps_up_at_once_and_down_one_rung_after_a_while_of_calm() {
     assert_eq!(ladder.feel(440, &POLICY, at(10)), None);
     assert_eq!(ladder.next_step(&POLICY), Some(at(2010)));
     assert_eq!(ladder.feel(440, &POLICY, at(2009)), None);
-    assert_eq!(ladder.feel(440, &POLICY, at(2010)), Some(Rung::TierOneOnly));
-    assert_eq!(ladder.feel(440, &POLICY, at(9000)), None, "too much for the last step");
+    assert_eq!(ladder.feel(440, &POLICY, at(2010)), Some(Rung::CachedOffers));
+    assert_eq!(ladder.feel(340, &POLICY, at(4009)), None, "each step takes its time");
+    assert_eq!(ladder.feel(340, &POLICY, at(4010)), Some(Rung::TierOneOnly));
+    assert_eq!(ladder.feel(340, &POLICY, at(9000)), None, "too much for the last step");
     assert_eq!(ladder.feel(0, &POLICY, at(9001)), None);
     assert_eq!(ladder.feel(0, &POLICY, at(11_001)), Some(Rung::Normal));
     assert_eq!(ladder.next_step(&POLICY), None);
@@ -54,7 +60,7 @@ proptest! {
             }
             rung = ladder.rung();
         }
-        for _ in 0..3 {
+        for _ in 0..4 {
             now += 2001;
             ladder.feel(0, &POLICY, at(now));
         }
