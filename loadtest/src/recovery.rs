@@ -19,6 +19,7 @@ use tests::harness::{Cluster, Order, Program, Programs, Scenario, wait};
 
 use crate::calibration::{Fsync, default_dir};
 use crate::latency::{BROKER_ROLE, PARTNER_SIM_ROLE, buy, ms, percentiles};
+use crate::process;
 
 const SEED: u64 = 7;
 /// Publishes that wait for their acknowledgement at once while the store is filled.
@@ -26,8 +27,8 @@ const PUBLISHES_MAX: usize = 256;
 const FILLED_WITHIN: Duration = Duration::from_secs(900);
 /// Longer than the run: nobody's deadline comes up.
 const EXPIRES_IN: Duration = Duration::from_secs(24 * 3600);
-/// One in so many open requests has an order of unknown fate.
-const UNKNOWN_EVERY: usize = 10;
+/// A broker that was just started reads what is open, and is then left alone for so long.
+const SETTLED_AFTER: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Parser)]
 pub struct Args {
@@ -37,6 +38,12 @@ pub struct Args {
     /// How often the broker is killed.
     #[arg(long, default_value_t = 20)]
     kills: usize,
+    /// One in so many open requests has an order of unknown fate; 0 for none.
+    #[arg(long, default_value_t = 10)]
+    unknown_every: usize,
+    /// After the kills, what a broker that was just started uses while it has nothing to do, seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    idle: u64,
     /// Directory for everything the run writes; must be on the disk to be measured.
     #[arg(long, default_value_os_t = default_dir())]
     dir: PathBuf,
@@ -72,7 +79,9 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     let mut cluster = Cluster::prepare(programs, scenario(&books), keep).await?;
     cluster.broker.start().await?;
     let filling = Instant::now();
-    fill(&cluster, args.open, &books).await?;
+    fill(&cluster, args, &books).await?;
+    let used = Used::now(&cluster)?;
+    println!("  broker {:.0} MB", used.resident_mb());
     println!("{} requests open after {:.0} s", args.open, filling.elapsed().as_secs_f64());
     let (mut ready, mut bought) = (Vec::new(), Vec::new());
     let (client, ledger) = (cluster.client().clone(), cluster.ledger().clone());
@@ -88,6 +97,44 @@ async fn measure(args: &Args) -> anyhow::Result<()> {
     print_line("process start to ready", &mut ready);
     print_line("process start to the next `ordered`", &mut bought);
     println!("  {disk}");
+    if args.idle > 0 {
+        idle(&mut cluster, args).await?;
+    }
+    Ok(())
+}
+
+/// What the broker has used so far.
+struct Used {
+    cpu: Duration,
+    resident: u64,
+}
+
+impl Used {
+    fn now(cluster: &Cluster) -> anyhow::Result<Self> {
+        let pid = cluster.broker.process.pid().context("the broker does not run")?;
+        Ok(Self { cpu: process::cpu_time(pid)?, resident: process::resident(pid)? })
+    }
+
+    fn resident_mb(&self) -> f64 {
+        self.resident as f64 / 1e6
+    }
+}
+
+async fn idle(cluster: &mut Cluster, args: &Args) -> anyhow::Result<()> {
+    cluster.broker.kill_9()?;
+    cluster.broker.start().await?;
+    tokio::time::sleep(SETTLED_AFTER).await;
+    let before = Used::now(cluster)?;
+    tokio::time::sleep(Duration::from_secs(args.idle)).await;
+    let after = Used::now(cluster)?;
+    let share = (after.cpu - before.cpu).as_secs_f64() / args.idle as f64;
+    println!(
+        "idle for {} s with {} requests open: {:.2} % of a core, {:.0} MB",
+        args.idle,
+        args.open,
+        share * 100.0,
+        after.resident_mb()
+    );
     Ok(())
 }
 
@@ -111,12 +158,14 @@ fn scenario(books: &Books) -> Scenario {
     scenario
 }
 
-async fn fill(cluster: &Cluster, open: usize, books: &Books) -> anyhow::Result<()> {
+async fn fill(cluster: &Cluster, args: &Args, books: &Books) -> anyhow::Result<()> {
     let jetstream = jetstream::new(cluster.client().clone());
     let customer = CustomerId::parse("recovery")?;
     let subject = subject::purchase_command(PurchaseOperation::Create, &customer);
+    let Args { open, unknown_every, .. } = *args;
+    let is_unknown = |n: usize| unknown_every > 0 && n.is_multiple_of(unknown_every);
     let orders = (0..open).map(|n| {
-        let unknown = n % UNKNOWN_EVERY == 0;
+        let unknown = is_unknown(n);
         let order = Order::of(if unknown { books.vanishing } else { books.nowhere });
         let order = order.expires_in(EXPIRES_IN);
         if unknown { order.build() } else { order.watch().build() }
@@ -130,7 +179,7 @@ async fn fill(cluster: &Cluster, open: usize, books: &Books) -> anyhow::Result<(
             }
         })
         .await?;
-    let unknown = open.div_ceil(UNKNOWN_EVERY);
+    let unknown = (0..open).filter(|n| is_unknown(*n)).count();
     wait::until("every request has come to its waiting place", FILLED_WITHIN, async || {
         let (_, page) = cluster.broker.page("/metrics").await?;
         let arrived = total(&page, "broker_transition_rows_total", "T18") >= unknown
