@@ -58,7 +58,8 @@ echo "-- the page of a broker that has sold a book"
 page=$PWD/target/metrics-page.txt
 mkdir -p target
 rm -f "$page"
-METRICS_PAGE_TO=$page cargo test -q -p tests --test e2e -- --exact \
+# With the features of the whole workspace: what its tests built is taken as it is.
+METRICS_PAGE_TO=$page cargo test -q --workspace --test e2e -- --exact \
     surfaces::the_pages_say_how_the_broker_is
 "$promtool" check metrics <"$page"
 echo "$(grep -c '^# TYPE' "$page") metrics, nothing to complain about"
