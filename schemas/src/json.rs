@@ -1,6 +1,6 @@
 //! Bytes to messages and back. Strict where it protects (size, types, ranges, card numbers),
-//! lenient where it keeps peers apart (unknown fields are ignored). Every refusal names the field
-//! and the rule.
+//! lenient where it keeps peers apart (unknown fields are ignored). Every refusal names the fields
+//! and the rules they break, all of them at once.
 //!
 //! Three doors, by who speaks:
 //! * [`decode_command`] for customers: size, card numbers, types, ranges;
@@ -15,9 +15,13 @@ use std::cell::RefCell;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::violation::Violations;
+
 mod card;
 mod error;
 mod quotes;
+mod sample;
+mod survey;
 mod validate;
 
 pub use card::{contains_card_number, refuse_card_numbers};
@@ -53,14 +57,12 @@ fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
 /// [`decode`], then the rules that types cannot express.
 ///
 /// # Errors
-/// As [`decode`], and a field out of its range.
+/// As [`decode`], and every field out of its range.
 pub fn decode_valid<T>(bytes: &[u8], max_len: usize) -> Result<T, DecodeError>
 where
     T: DeserializeOwned + Validate,
 {
-    let value: T = decode(bytes, max_len)?;
-    value.validate()?;
-    Ok(value)
+    decode_judged(bytes, max_len, |_, _| {})
 }
 
 /// A customer's message: at most [`COMMAND_BYTES_MAX`], and no card number anywhere in it, known
@@ -72,9 +74,48 @@ pub fn decode_command<T>(bytes: &[u8]) -> Result<T, DecodeError>
 where
     T: DeserializeOwned + Validate,
 {
+    decode_command_judged(bytes, |_, _| {})
+}
+
+/// [`decode_command`] with rules that the caller adds. They are asked also about a message of
+/// which some fields could not be read and are replaced, so that all is told at once.
+///
+/// # Errors
+/// As [`decode_command`], and what `judge` noted.
+pub fn decode_command_judged<T>(
+    bytes: &[u8],
+    judge: impl FnOnce(&T, &mut Violations),
+) -> Result<T, DecodeError>
+where
+    T: DeserializeOwned + Validate,
+{
     within(bytes, COMMAND_BYTES_MAX)?;
     refuse_card_numbers(bytes)?;
-    decode_valid(bytes, COMMAND_BYTES_MAX)
+    decode_judged(bytes, COMMAND_BYTES_MAX, judge)
+}
+
+fn decode_judged<T>(
+    bytes: &[u8],
+    max_len: usize,
+    judge: impl FnOnce(&T, &mut Violations),
+) -> Result<T, DecodeError>
+where
+    T: DeserializeOwned + Validate,
+{
+    within(bytes, max_len)?;
+    let mut found = Violations::default();
+    let value = match serde_json::from_slice::<T>(bytes) {
+        Ok(value) => Some(value),
+        Err(_) => survey::read(bytes, &mut found)?,
+    };
+    if let Some(value) = &value {
+        value.check(&mut found);
+        judge(value, &mut found);
+    }
+    match value {
+        Some(value) if found.is_empty() => Ok(value),
+        Some(_) | None => Err(DecodeError::Fields(found)),
+    }
 }
 
 /// The wire form: compact JSON, fields in declaration order.

@@ -29,6 +29,7 @@ pub mod subject;
 pub mod text;
 mod text_form;
 pub mod time;
+pub mod violation;
 
 pub use condition::Condition;
 pub use destination::{Address, Destination};
@@ -38,3 +39,4 @@ pub use isbn::Isbn13;
 pub use money::{Currency, Money};
 pub use reject::RejectReason;
 pub use time::{DurationMs, Timestamp};
+pub use violation::Violation;

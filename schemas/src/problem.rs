@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::violation::Violation;
 use crate::{DurationMs, RejectReason, RequestId};
 
 /// Why a command was refused, and what to do about it.
@@ -10,7 +11,7 @@ use crate::{DurationMs, RejectReason, RequestId};
 pub struct Problem {
     /// Stable URI of the kind of problem: `urn:bpb:problem:<code>`.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: Box<str>,
     pub code: RejectReason,
     /// Stable number of `code`.
     pub number: u16,
@@ -23,15 +24,18 @@ pub struct Problem {
     pub retry_after_ms: Option<DurationMs>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
-    /// JSON path of the offending field, such as `max_total.amount`.
+    /// JSON path of the offending field, such as `max_total.amount`; the first one of several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// Every rule that the message breaks, 16 at most; `code` and `field` are those of the first.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub violations: Box<[Violation]>,
 }
 
 impl Problem {
     pub fn new(code: RejectReason, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("urn:bpb:problem:{}", code.label()),
+            kind: format!("urn:bpb:problem:{}", code.label()).into(),
             code,
             number: code.number(),
             detail: detail.into(),
@@ -39,6 +43,7 @@ impl Problem {
             retry_after_ms: None,
             request_id: None,
             field: None,
+            violations: Box::default(),
         }
     }
 
@@ -57,6 +62,14 @@ impl Problem {
     #[must_use]
     pub fn with_field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+
+    /// The field is the one of the first.
+    #[must_use]
+    pub fn with_violations(mut self, violations: Vec<Violation>) -> Self {
+        self.field = violations.first().map(|violation| violation.field.clone());
+        self.violations = violations.into();
         self
     }
 }

@@ -41,15 +41,15 @@ macro_rules! reasons {
 
 reasons! {
     // 1–99: the outcome of a purchase request
-    /// Reserved, not sent: the outcome `out_of_stock` says it.
+    /// Reserved, not sent: the request does not fail, its outcome is `out_of_stock`.
     NoInventory = 1, "no_inventory", false;
-    /// Reserved, not sent: the outcome `quoted` says it.
+    /// Reserved, not sent: the request does not fail, its outcome is `quoted`.
     PriceAboveMax = 2, "price_above_max", false;
     /// The store asked more than it had quoted, and it was not bought. Request it again.
     PriceChanged = 3, "price_changed", false;
     /// `expires_at` passed before an order was sent. Request it again.
     RequestExpired = 4, "request_expired", false;
-    /// Reserved, not sent: a quote that lapses is asked for anew.
+    /// Reserved, not sent: a quote that lapses, also an accepted one, is asked for anew.
     QuoteExpired = 5, "quote_expired", false;
     /// The store would not hold the book, nor would the next best. Request it again.
     ReservationRejected = 6, "reservation_rejected", false;
@@ -61,7 +61,7 @@ reasons! {
     PaymentActionRequired = 9, "payment_action_required", false;
     /// The payment provider did not answer in time; no money is taken. Request it again.
     PaymentTimeout = 10, "payment_timeout", false;
-    /// Reserved, not sent.
+    /// The hold on the money ended before the order was sent. Request it again.
     AuthorizationExpired = 11, "authorization_expired", false;
     /// The order stood and could not be paid; it is canceled where the store allows that, and a
     /// human looks at it.
@@ -90,9 +90,9 @@ reasons! {
     IdentifierUnknown = 103, "identifier_unknown", false;
     /// More than one edition has this title; `detail` lists them. Use the ISBN.
     IdentifierAmbiguous = 104, "identifier_ambiguous", false;
-    /// Not the currency of the request, or one that is not served.
+    /// Not a currency, not the one of the request, or one that no store takes.
     CurrencyUnsupported = 105, "currency_unsupported", false;
-    /// Reserved, not sent: stores that do not deliver there are not asked.
+    /// No store delivers to this country.
     DestinationUnserviceable = 106, "destination_unserviceable", false;
     /// `expires_at` has passed or is too far away; `detail` has the bounds.
     ExpiryOutOfRange = 107, "expiry_out_of_range", false;
@@ -125,6 +125,11 @@ reasons! {
     /// So many creates of this customer wait in the stream already that no further one is kept.
     /// Make a new id, and send it when others are decided.
     TooManyCreates = 121, "too_many_creates", false;
+    /// The headers say that the body is something else than the JSON of this message.
+    ContentTypeUnsupported = 122, "content_type_unsupported", false;
+    /// The headers say that the body follows a later version of the contract than this broker
+    /// knows.
+    VersionUnsupported = 123, "version_unsupported", false;
     // 200–299: a partner's or provider's message was refused
     /// An answer about a request that there is not.
     UnknownRequest = 200, "unknown_request", false;

@@ -3,8 +3,10 @@
 //!
 //! All streams share: **limits retention** (WorkQueue and Interest forget consumed message ids at
 //! every restart, so their deduplication cannot be trusted), file storage, one replica. What
-//! differs is below. `max_bytes` with [`Discard::New`] turns a full stream into an explicit
-//! publish error long before the server's disk is full, where it would go silent.
+//! differs is below; how much a stream may hold, and for how long, is the operator's to change
+//! (`[streams]` of the broker's configuration). `max_bytes` with [`Discard::New`] turns a full
+//! stream into an explicit publish error long before the server's disk is full, where it would go
+//! silent.
 
 use crate::DurationMs;
 use crate::id::{CustomerId, PartnerId, ProviderId};
@@ -73,7 +75,9 @@ pub struct StreamSpec {
     pub name: &'static str,
     pub description: &'static str,
     pub subjects: Vec<String>,
+    /// As shipped; the configuration of the broker may say otherwise.
     pub max_bytes: u64,
+    /// As shipped, like the room.
     pub max_age: DurationMs,
     pub duplicate_window: DurationMs,
     pub discard: Discard,

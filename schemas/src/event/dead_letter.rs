@@ -7,14 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use super::TYPE_PREFIX;
 use crate::json::contains_card_number;
+use crate::violation::Violation;
 use crate::{RejectReason, Timestamp};
 
 /// Most bytes of the original message kept; with base64 on top a dead letter stays well below
 /// the server's message limit.
 pub const DEAD_PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
-/// Most headers kept, and most bytes of one value.
+/// A text that is no longer than this as JSON is kept as text, whatever is in it.
+const TEXT_BYTES_READABLE: usize = 16 * 1024;
+
+/// Most headers kept, most bytes of a name, and most bytes of one value.
 const HEADERS_MAX: usize = 32;
+const HEADER_NAME_BYTES_MAX: usize = 128;
 const HEADER_VALUE_BYTES_MAX: usize = 1024;
 
 /// `dead_letter.<stream>`: a message the broker will never process, and why.
@@ -26,6 +31,9 @@ pub struct DeadLetter {
     pub reason: RejectReason,
     /// What was wrong, for humans.
     pub detail: String,
+    /// Every rule that the message breaks, 16 at most, if its fields are to blame.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub violations: Vec<Violation>,
     pub received_at: Timestamp,
     pub payload: DeadPayload,
     /// Length of the original body, which may have been cut.
@@ -52,15 +60,34 @@ impl DeadPayload {
         if contains_card_number(&String::from_utf8_lossy(kept)) {
             return Self::Withheld;
         }
-        match std::str::from_utf8(kept) {
-            Ok(text) => Self::Text(text.to_owned()),
+        let text = match std::str::from_utf8(kept) {
+            Ok(text) => Some(text),
             // The cut may have split a character; what is before it is text.
             Err(e) if kept.len() < payload.len() && e.error_len().is_none() => {
-                Self::Text(String::from_utf8_lossy(&kept[..e.valid_up_to()]).into_owned())
+                std::str::from_utf8(&kept[..e.valid_up_to()]).ok()
             }
-            Err(_) => Self::Base64(data_encoding::BASE64.encode(kept)),
+            Err(_) => None,
+        };
+        match text {
+            Some(text) if !is_longer_than_base64(text) => Self::Text(text.to_owned()),
+            Some(_) | None => Self::Base64(data_encoding::BASE64.encode(kept)),
         }
     }
+}
+
+/// A control character takes six bytes as JSON: a letter full of them would be too long for its
+/// stream, and nothing behind it would leave.
+fn is_longer_than_base64(text: &str) -> bool {
+    let escaped: usize = text
+        .bytes()
+        .map(|byte| match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
+            0..0x20 => 6,
+            _ => 1,
+        })
+        .sum();
+    // Short texts stay readable.
+    escaped > (text.len() / 3 * 4).max(TEXT_BYTES_READABLE)
 }
 
 impl DeadLetter {
@@ -83,17 +110,25 @@ impl DeadLetter {
             subject: subject.to_owned(),
             reason,
             detail,
+            violations: Vec::new(),
             received_at,
             payload: if refused_card { DeadPayload::Withheld } else { DeadPayload::of(payload) },
             payload_bytes: u64::try_from(payload.len()).unwrap_or(u64::MAX),
             headers: keep(headers),
         }
     }
+
+    #[must_use]
+    pub fn with_violations(mut self, violations: Vec<Violation>) -> Self {
+        self.violations = violations;
+        self
+    }
 }
 
 fn keep<'a>(headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, String> {
     headers
         .into_iter()
+        .filter(|(name, _)| name.len() <= HEADER_NAME_BYTES_MAX)
         .filter(|(name, value)| !contains_card_number(name) && !contains_card_number(value))
         .take(HEADERS_MAX)
         .map(|(name, value)| {
@@ -128,6 +163,31 @@ mod tests {
             [],
         );
         assert_eq!(letter.payload_bytes, odd.len() as u64);
+    }
+
+    #[test]
+    fn the_largest_letter_fits_its_stream_whatever_its_bytes_are() {
+        let name = "n".repeat(HEADER_NAME_BYTES_MAX);
+        let names: Vec<String> = (0..100).map(|n| format!("{n}{}", &name[4..])).collect();
+        let value = "\u{1}".repeat(5000);
+        for fill in ["\u{1}", "\"", "\n\u{7}x", "é\u{1}"] {
+            let body = fill.repeat(2 * DEAD_PAYLOAD_BYTES_MAX / fill.len());
+            let letter = DeadLetter::new(
+                ("PARTNER_REPLIES", "partner.acme.reply.0.place"),
+                (RejectReason::Malformed, "no JSON".to_owned()),
+                Timestamp::ZERO,
+                body.as_bytes(),
+                names.iter().map(|name| (name.as_str(), value.as_str())),
+            );
+            let sent = crate::json::encode(&letter).len();
+            assert!(sent < crate::stream::EVENT_BYTES_MAX, "{fill:?}: {sent} bytes");
+        }
+    }
+
+    #[test]
+    fn a_short_text_stays_readable_whatever_is_in_it() {
+        let text = "{\"a\u{7}\\\n".repeat(100);
+        assert_eq!(DeadPayload::of(text.as_bytes()), DeadPayload::Text(text));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{DecodeError, PARTNER_MESSAGE_BYTES_MAX, decode_valid, within};
 use crate::id::{CallId, QuoteId};
 use crate::partner::{Component, QuoteAnswer, QuoteAnswers, QuoteOffer, QuoteOutcome};
 use crate::text::Text;
+use crate::violation::Violations;
 use crate::{Condition, Currency, DurationMs, Isbn13, Timestamp};
 
 /// The same as [`decode_valid`], sooner.
@@ -17,10 +18,12 @@ use crate::{Condition, Currency, DurationMs, Isbn13, Timestamp};
 /// As [`decode_valid`].
 pub fn decode_quote_answers(bytes: &[u8]) -> Result<QuoteAnswers, DecodeError> {
     within(bytes, PARTNER_MESSAGE_BYTES_MAX)?;
-    match usual(bytes) {
-        Some(answers) => answers.validate().map(|()| answers),
-        None => decode_valid(bytes, PARTNER_MESSAGE_BYTES_MAX),
-    }
+    let Some(answers) = usual(bytes) else {
+        return decode_valid(bytes, PARTNER_MESSAGE_BYTES_MAX);
+    };
+    let mut found = Violations::default();
+    answers.check(&mut found);
+    if found.is_empty() { Ok(answers) } else { Err(DecodeError::Fields(found)) }
 }
 
 fn usual(bytes: &[u8]) -> Option<QuoteAnswers> {

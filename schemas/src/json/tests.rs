@@ -31,8 +31,8 @@ fn refused_field(pointer: &str, value: Value) -> (String, String) {
         Value::Null => parent.remove(name),
         value => parent.insert(name.to_owned(), value),
     };
-    match decode_create(&message).unwrap_err() {
-        DecodeError::Field { path, why } => (path, why),
+    match decode_create(&message).unwrap_err().violations() {
+        [one] => (one.field.clone(), one.rule.clone()),
         other => panic!("{pointer}: {other:?}"),
     }
 }
@@ -211,4 +211,69 @@ fn a_reply_without_its_flattened_fields_still_names_the_missing_one() {
     let text = json!({"in_reply_to": "m", "request_id": REQUEST_ID, "attempt": 1});
     let err = decode_valid::<PartnerReply>(text.to_string().as_bytes(), 1000).unwrap_err();
     assert_eq!(err.problem().field.as_deref(), Some("outcome"));
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once() {
+    let message = json!({
+        "request_id": "42",
+        "item": {"scheme": "isbn", "value": "x".repeat(33)},
+        "quantity": 100,
+        "max_total": {"amount": -1, "currency": "usd"},
+        "destination": {"postal_code": "1\u{7}", "address": {"name": 3, "line1": "x", "city": "x"}},
+        "payment_token": "a b",
+        "strategy": "lucky",
+        "mode": 7,
+    });
+    let err = decode_create(&message).unwrap_err();
+    let mut told: Vec<_> = err.violations().iter().map(|v| v.field.as_str()).collect();
+    told.sort_unstable();
+    let wrong = [
+        "destination.address.name",
+        "destination.country",
+        "destination.postal_code",
+        "expires_at",
+        "item.value",
+        "max_total.amount",
+        "max_total.currency",
+        "mode",
+        "payment_token",
+        "quantity",
+        "request_id",
+        "strategy",
+    ];
+    assert_eq!(told, wrong);
+    let problem = err.problem();
+    assert_eq!(problem.field, Some(problem.violations[0].field.clone()));
+    for field in wrong {
+        assert!(problem.detail.contains(&format!("{field}: ")), "{}", problem.detail);
+    }
+}
+
+#[test]
+fn what_is_only_a_consequence_is_not_told() {
+    let mut message = create();
+    message["item"] = json!({"scheme": "ean", "value": "x".repeat(400)});
+    let err = decode_create(&message).unwrap_err();
+    assert_eq!(err.violations().len(), 1, "{err}");
+    let reply = json!({"in_reply_to": "m", "request_id": "42", "attempt": 300});
+    let err = decode_valid::<PartnerReply>(reply.to_string().as_bytes(), 1000).unwrap_err();
+    let told: Vec<_> = err.violations().iter().map(|v| v.field.as_str()).collect();
+    assert_eq!(told, ["attempt", "request_id", "outcome"]);
+}
+
+#[test]
+fn an_unknown_currency_has_a_reason_of_its_own() {
+    let mut message = create();
+    message["max_total"]["currency"] = json!("XXQ");
+    assert_eq!(decode_create(&message).unwrap_err().reason(), RejectReason::CurrencyUnsupported);
+}
+
+#[test]
+fn wrong_answers_of_one_batch_are_all_told_up_to_a_bound() {
+    let items = vec![json!({"call_id": "1-1", "outcome": "refused", "reason": 7}); 100];
+    let text = json!({ "items": items }).to_string();
+    let err = decode_quote_answers(text.as_bytes()).unwrap_err();
+    assert_eq!(err.violations().len(), crate::violation::VIOLATIONS_MAX);
+    assert!(err.violations()[3].field.starts_with("items[3]"), "{err}");
 }

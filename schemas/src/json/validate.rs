@@ -1,7 +1,7 @@
 //! Rules of messages that their types cannot express. What depends on the clock, the store or the
 //! configuration (expiry, versions, currencies) is decided by the broker, not here.
 
-use super::DecodeError;
+use super::sample;
 use crate::money::AMOUNT_MAX_MINOR;
 use crate::partner::{
     Cancel, Component, Lookup, PartnerNotice, PartnerReply, Place, QUOTE_ITEMS_MAX, QuoteAnswer,
@@ -12,137 +12,153 @@ use crate::purchase::{
     AcceptQuote, CancelPurchase, CreatePurchase, GetPurchase, LIST_PAGE_MAX, ListPurchases,
     QUANTITY_MAX, UpdatePurchase,
 };
+use crate::violation::Violations;
 
 /// Hexadecimal digits of an `accept_token`: 128 bits.
 pub(super) const ACCEPT_TOKEN_DIGITS: usize = 32;
 
 /// A message that can be refused although every field has the right type.
 pub trait Validate {
-    /// # Errors
-    /// [`DecodeError::Field`] with the path of the first field that breaks a rule.
-    fn validate(&self) -> Result<(), DecodeError>;
+    /// A message in which every field can be read, as JSON: what is found at the place of a field
+    /// that cannot, so that the others are looked at as well. Without one only the first field
+    /// that cannot be read is told.
+    const SAMPLE: &'static str = "";
+
+    /// Notes every field that breaks a rule.
+    fn check(&self, found: &mut Violations);
 }
 
 /// Messages whose types say everything.
 macro_rules! nothing_more_to_check {
-    ($($message:ty),*) => {$(
+    ($($message:ty $(= $sample:expr)?),* $(,)?) => {$(
         impl Validate for $message {
-            fn validate(&self) -> Result<(), DecodeError> {
-                Ok(())
-            }
+            $(const SAMPLE: &'static str = $sample;)?
+            fn check(&self, _: &mut Violations) {}
         }
     )*};
 }
 
-nothing_more_to_check!(CancelPurchase, GetPurchase);
-nothing_more_to_check!(Release, Cancel, Lookup, PartnerReply, PartnerNotice);
-nothing_more_to_check!(Authorize, Capture, Void, Refund, PaymentLookup, PaymentReply);
+nothing_more_to_check! {
+    CancelPurchase = sample::CANCEL,
+    GetPurchase,
+    Release, Cancel, Lookup,
+    PartnerReply = sample::PARTNER_REPLY,
+    PartnerNotice = sample::NOTICE,
+    Authorize, Capture, Void, Refund, PaymentLookup,
+    PaymentReply = sample::PAYMENT_REPLY,
+}
 
 impl Validate for Reserve {
-    fn validate(&self) -> Result<(), DecodeError> {
-        quantity("quantity", self.quantity)
+    fn check(&self, found: &mut Violations) {
+        quantity(found, "quantity", self.quantity);
     }
 }
 
 impl Validate for Place {
-    fn validate(&self) -> Result<(), DecodeError> {
-        quantity("quantity", self.quantity)
+    fn check(&self, found: &mut Violations) {
+        quantity(found, "quantity", self.quantity);
     }
 }
 
 impl Validate for CreatePurchase {
-    fn validate(&self) -> Result<(), DecodeError> {
-        quantity("quantity", self.quantity)?;
-        limit(self.max_total)
+    const SAMPLE: &'static str = sample::CREATE;
+
+    fn check(&self, found: &mut Violations) {
+        quantity(found, "quantity", self.quantity);
+        limit(found, self.max_total);
     }
 }
 
 impl Validate for UpdatePurchase {
-    fn validate(&self) -> Result<(), DecodeError> {
+    const SAMPLE: &'static str = sample::UPDATE;
+
+    fn check(&self, found: &mut Violations) {
         if self.max_total.is_none() && self.expires_at.is_none() && self.strategy.is_none() {
             let why = "the update changes nothing: give max_total, expires_at or strategy";
-            return Err(DecodeError::field(".", why));
+            found.invalid(".", why);
         }
-        self.max_total.map_or(Ok(()), limit)
+        if let Some(max_total) = self.max_total {
+            limit(found, max_total);
+        }
     }
 }
 
 impl Validate for AcceptQuote {
-    fn validate(&self) -> Result<(), DecodeError> {
+    const SAMPLE: &'static str = sample::ACCEPT_QUOTE;
+
+    fn check(&self, found: &mut Violations) {
         let token = self.accept_token.as_str();
         let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        if token.len() == ACCEPT_TOKEN_DIGITS && token.bytes().all(hex) {
-            return Ok(());
+        if token.len() != ACCEPT_TOKEN_DIGITS || !token.bytes().all(hex) {
+            let digits = ACCEPT_TOKEN_DIGITS;
+            found.invalid("accept_token", format!("must be {digits} lower-case hex digits"));
         }
-        let why = format!("must be the {ACCEPT_TOKEN_DIGITS} lower-case hex digits of a quote");
-        Err(DecodeError::field("accept_token", why))
     }
 }
 
 impl Validate for ListPurchases {
-    fn validate(&self) -> Result<(), DecodeError> {
-        match self.limit {
-            Some(limit) if limit == 0 || limit > LIST_PAGE_MAX => Err(DecodeError::field(
-                "limit",
-                format!("must be 1 to {LIST_PAGE_MAX}, got {limit}"),
-            )),
-            _ => Ok(()),
+    const SAMPLE: &'static str = sample::LIST;
+
+    fn check(&self, found: &mut Violations) {
+        if let Some(limit) = self.limit.filter(|limit| *limit == 0 || *limit > LIST_PAGE_MAX) {
+            found.invalid("limit", format!("must be 1 to {LIST_PAGE_MAX}, got {limit}"));
         }
     }
 }
 
 impl Validate for QuoteRequests {
-    fn validate(&self) -> Result<(), DecodeError> {
-        batch(&self.items, |item: &QuoteQuestion| quantity("quantity", item.quantity))
+    fn check(&self, found: &mut Violations) {
+        batch(found, &self.items, |found, at, item: &QuoteQuestion| {
+            quantity(found, &format!("items[{at}].quantity"), item.quantity);
+        });
     }
 }
 
 impl Validate for QuoteAnswers {
-    fn validate(&self) -> Result<(), DecodeError> {
-        batch(&self.items, answer)
+    const SAMPLE: &'static str = sample::QUOTE_ANSWERS;
+
+    fn check(&self, found: &mut Violations) {
+        batch(found, &self.items, answer);
     }
 }
 
-fn answer(item: &QuoteAnswer) -> Result<(), DecodeError> {
+fn answer(found: &mut Violations, at: usize, item: &QuoteAnswer) {
     let QuoteOutcome::Offer(offer) = &item.outcome else {
-        return Ok(());
+        return;
     };
-    amount("item", offer.item)?;
+    let mut amount = |name: &str, minor: u64| {
+        if minor > AMOUNT_MAX_MINOR {
+            let rule = format!("must be at most {AMOUNT_MAX_MINOR} minor units");
+            found.invalid(format!("items[{at}].{name}"), rule);
+        }
+    };
+    amount("item", offer.item);
     let parts = [("shipping", offer.shipping), ("tax", offer.tax), ("fee", offer.fee)];
     for (name, part) in parts {
         if let Some(Component::Exact(minor) | Component::AtMost(minor)) = part {
-            amount(name, minor)?;
+            amount(name, minor);
         }
     }
-    Ok(())
 }
 
-fn batch<T>(items: &[T], check: impl Fn(&T) -> Result<(), DecodeError>) -> Result<(), DecodeError> {
+fn batch<T>(found: &mut Violations, items: &[T], check: impl Fn(&mut Violations, usize, &T)) {
     if items.is_empty() || items.len() > QUOTE_ITEMS_MAX {
-        let why = format!("must have 1 to {QUOTE_ITEMS_MAX} items, got {}", items.len());
-        return Err(DecodeError::field("items", why));
+        let rule = format!("must have 1 to {QUOTE_ITEMS_MAX} items, got {}", items.len());
+        return found.invalid("items", rule);
     }
-    let mut items = items.iter().enumerate();
-    items.try_for_each(|(at, item)| check(item).map_err(|error| error.of_item(at)))
+    for (at, item) in items.iter().enumerate() {
+        check(found, at, item);
+    }
 }
 
-fn quantity(path: &str, quantity: u8) -> Result<(), DecodeError> {
-    if (1..=QUANTITY_MAX).contains(&quantity) {
-        return Ok(());
+fn quantity(found: &mut Violations, path: &str, quantity: u8) {
+    if !(1..=QUANTITY_MAX).contains(&quantity) {
+        found.invalid(path, format!("must be 1 to {QUANTITY_MAX}, got {quantity}"));
     }
-    Err(DecodeError::field(path, format!("must be 1 to {QUANTITY_MAX}, got {quantity}")))
 }
 
-fn limit(max_total: crate::Money) -> Result<(), DecodeError> {
-    if max_total.minor() > 0 {
-        return Ok(());
+fn limit(found: &mut Violations, max_total: crate::Money) {
+    if max_total.minor() == 0 {
+        found.invalid("max_total.amount", "must be at least 1 minor unit");
     }
-    Err(DecodeError::field("max_total.amount", "must be at least 1 minor unit"))
-}
-
-fn amount(path: &str, minor: u64) -> Result<(), DecodeError> {
-    if minor <= AMOUNT_MAX_MINOR {
-        return Ok(());
-    }
-    Err(DecodeError::field(path, format!("must be at most {AMOUNT_MAX_MINOR} minor units")))
 }
