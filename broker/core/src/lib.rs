@@ -28,6 +28,7 @@ pub mod batch;
 pub mod effect;
 pub mod engine;
 pub mod event;
+pub mod horizon;
 pub mod keys;
 pub mod partner;
 pub mod policy;

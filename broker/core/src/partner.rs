@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemas::destination::Country;
 use schemas::directory::{BreakerMode, LookupKind, Transport};
-use schemas::{Currency, Digest, DurationMs, PartnerId};
+use schemas::{Currency, Digest, DurationMs, PartnerId, RejectReason};
 
 /// Index of a partner in the directory in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,7 +82,11 @@ impl PartnerProfile {
     /// Whether asking it can lead to a purchase.
     pub fn serves(&self, currency: Currency, country: Country) -> bool {
         (self.currencies.is_empty() || self.currencies.contains(&currency))
-            && (self.destinations.is_empty() || self.destinations.contains(&country))
+            && self.delivers_to(country)
+    }
+
+    fn delivers_to(&self, country: Country) -> bool {
+        self.destinations.is_empty() || self.destinations.contains(&country)
     }
 }
 
@@ -119,6 +123,19 @@ impl Partners {
 
     pub fn iter(&self) -> impl Iterator<Item = (PartnerIndex, &PartnerProfile)> {
         (0u16..).map(PartnerIndex).zip(&self.profiles)
+    }
+
+    /// Why nobody of the directory can serve a request, however often they are asked. An empty
+    /// directory says nothing about the request.
+    pub fn unserved(&self, currency: Currency, country: Country) -> Option<RejectReason> {
+        let anybody = |can: &dyn Fn(&PartnerProfile) -> bool| self.profiles.iter().any(can);
+        if self.is_empty() || anybody(&|profile| profile.serves(currency, country)) {
+            None
+        } else if anybody(&|profile| profile.delivers_to(country)) {
+            Some(RejectReason::CurrencyUnsupported)
+        } else {
+            Some(RejectReason::DestinationUnserviceable)
+        }
     }
 
     pub fn at(&self, index: PartnerIndex) -> &PartnerProfile {

@@ -149,7 +149,7 @@ impl Policy {
             hedge_budget_permille: 20,
             hedge_floor: DurationMs(50),
             slot_wait: DurationMs(500),
-            slot_wait_max: DurationMs(2000),
+            slot_wait_max: DurationMs(1500),
             latency_samples: 20,
             review_samples: 200,
             shadow_answers: 200,

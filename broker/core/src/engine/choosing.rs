@@ -20,20 +20,24 @@ pub(super) enum Choice {
     Wait,
     /// Everything but the offers of these stores: others are buying the last copies they have, or
     /// orders fail there just now and somebody else has the book.
-    Go { passed_over: Vec<PartnerId> },
+    Go {
+        passed_over: Vec<PartnerId>,
+        /// Others are buying all the copies that were offered, or have just bought them.
+        spoken_for: bool,
+    },
 }
 
 impl Engine {
     /// Chooses for a sweep that has seen enough, and takes the slot of what it chooses.
     pub(super) fn choose(&mut self, request: RequestId) -> Choice {
-        let nothing = Choice::Go { passed_over: Vec::new() };
+        let nothing = Choice::Go { passed_over: Vec::new(), spoken_for: false };
         let Some(hot) = self.hot.get(&request) else { return nothing };
         let (Some(sweep), Presence::Present(record)) = (&hot.sweep, &hot.presence) else {
             return nothing;
         };
         let copies = record.submission.quantity;
         let (mut passed_over, mut busy, mut free) = (Vec::new(), None, None);
-        let mut hopeful = false;
+        let (mut hopeful, mut some_fail) = (false, false);
         let good = buyable(&sweep.offers, record, self.now);
         let with_slot = |quote| Some((quote, self.slot_of(record, quote)?));
         let good: Vec<(&Quote, SlotKey)> = good.into_iter().filter_map(with_slot).collect();
@@ -41,6 +45,7 @@ impl Engine {
         let others_have_it = good.iter().any(|(_, key)| !fails(*key));
         for (quote, key) in good {
             if others_have_it && fails(key) {
+                some_fail = true;
                 passed_over.push(quote.partner.clone());
                 continue;
             }
@@ -55,8 +60,11 @@ impl Engine {
             }
             passed_over.push(quote.partner.clone());
         }
+        let spoken_for = free.is_none() && !passed_over.is_empty() && !some_fail;
         let policy = &self.config.policy;
         let patience = match (free, record.terms.strategy) {
+            // It has waited once; the stores have been asked again, and this is what they say.
+            (None, _) if record.fruitless > 0 => DurationMs(0),
             (None, _) if hopeful => policy.slot_wait_max,
             (None, _) => policy.slot_wait,
             (Some(_), Strategy::Fast) => DurationMs(0),
@@ -76,8 +84,9 @@ impl Engine {
             Some(_) | None => {
                 if let Some(key) = free {
                     self.slots.hold(request, key, copies);
+                    self.board.chosen(key.partner, &self.config.policy.overload, self.now);
                 }
-                Choice::Go { passed_over }
+                Choice::Go { passed_over, spoken_for }
             }
         }
     }

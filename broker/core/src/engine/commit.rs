@@ -4,6 +4,7 @@ use schemas::RequestId;
 
 use super::Engine;
 use super::decide::Change;
+use super::holds;
 use super::hot::{InFlight, Presence, Task, Work};
 use super::input::CommitToken;
 use super::kept;
@@ -84,6 +85,10 @@ impl Engine {
         let lied = above_cap(&done.next) && !hot.request().is_some_and(above_cap);
         let liar = done.next.checkout.as_ref().filter(|_| lied).map(|c| c.quote.partner.clone());
         let kept = hot.request().and_then(|before| kept::word(before, &done.next, &done.work.task));
+        let policy = &self.config.policy;
+        let hold = hot
+            .request()
+            .and_then(|before| holds::ended(before, &done.next, &done.work.task, self.now, policy));
         let awaited = hot.request().and_then(Awaited::of);
         let terms_changed = hot.request().is_some_and(|record| record.terms != done.next.terms);
         hot.commands.extend(done.command);
@@ -102,6 +107,11 @@ impl Engine {
             self.took_up(&word.partner, word.kept);
         }
         self.outputs.push_back(Output::Observe(done.fact));
+        if let Some((id, end)) = hold
+            && let Some(partner) = self.config.policy.partners.index_of(&id)
+        {
+            self.outputs.push_back(Output::Observe(Fact::Hold { partner, end }));
+        }
         if let Some(origin) = done.work.origin {
             self.outputs.push_back(Output::Done { origin, answer: done.answer });
         }

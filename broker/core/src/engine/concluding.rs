@@ -39,9 +39,9 @@ impl Engine {
         if self.postpone(request) {
             return;
         }
-        let Choice::Go { passed_over } = self.choose(request) else { return };
+        let Choice::Go { passed_over, spoken_for } = self.choose(request) else { return };
         self.learn_from(request);
-        let (event, receipt) = self.conclude(request, why, passed_over);
+        let (event, receipt) = self.conclude(request, why, passed_over, spoken_for);
         self.drop_sweep(request);
         let task = Task::Sweep { event, receipt: Some(Box::new(receipt)) };
         self.enqueue(request, None, None, task);
@@ -52,6 +52,7 @@ impl Engine {
         request: RequestId,
         why: Ending,
         passed_over: Vec<PartnerId>,
+        spoken_for: bool,
     ) -> (Event, Receipt) {
         let hot = self.hot.get_mut(&request).expect("a concluding sweep is hot");
         let Presence::Present(record) = &hot.presence else {
@@ -72,6 +73,9 @@ impl Engine {
         let all_had_their_turn = sweep.unopened == 0;
         let enough = all_had_their_turn
             && answered * 1000 >= eligible * usize::from(policy.min_coverage_permille);
+        // Asked once more, and all there is goes to others: for this customer there is none.
+        let last_look = record.fruitless >= policy.sweep_retries;
+        let taken = spoken_for && last_look && !quotes.iter().any(open);
         let affordable: Vec<_> = quotes
             .iter()
             .filter(|quote| buyable(quote))
@@ -86,7 +90,7 @@ impl Engine {
                 let token = accept_token(&self.config.token_key, request, &best);
                 (Finding::TooDear { best, token: token.into() }, Verdict::TooDear)
             }
-            None if eligible > 0 && enough && quotes.is_empty() => {
+            None if eligible > 0 && enough && (quotes.is_empty() || taken) => {
                 (Finding::NoStock, Verdict::NoStock)
             }
             None => (Finding::NoAnswer, Verdict::NoAnswer),

@@ -19,6 +19,7 @@ mod choosing;
 mod commit;
 mod concluding;
 mod decide;
+mod holds;
 mod hot;
 pub mod input;
 mod kept;

@@ -175,6 +175,11 @@ pub enum Fact {
     RepeatPutOff {
         request: RequestId,
     },
+    /// A hold on stock, or the wish for one, has come to its end.
+    Hold {
+        partner: PartnerIndex,
+        end: HoldEnd,
+    },
     /// An answer about a request that does not exist, or from somebody not concerned.
     StrayAnswer {
         request: RequestId,
@@ -192,4 +197,34 @@ pub enum CallOutcome {
     Invalid,
     TimedOut,
     Down,
+}
+
+/// What became of a reservation that a store was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HoldEnd {
+    /// Its order was sent in time.
+    Used,
+    /// It was over before its order could be sent.
+    Expired,
+    /// It was not needed any more.
+    GivenBack,
+    /// The store would not hold the book.
+    Refused,
+    /// The store did not say in time.
+    Unanswered,
+}
+
+impl HoldEnd {
+    pub const ALL: [Self; 5] =
+        [Self::Used, Self::Expired, Self::GivenBack, Self::Refused, Self::Unanswered];
+
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Expired => "expired",
+            Self::GivenBack => "given_back",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+        }
+    }
 }

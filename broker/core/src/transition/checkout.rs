@@ -116,9 +116,9 @@ pub(super) fn place(d: &mut Draft<'_>) {
         fail_attempt(d, RejectReason::RequestExpired);
         return;
     }
-    let Some(not_after) = placement_window(d) else {
-        fail_attempt(d, RejectReason::ReservationExpired);
-        return;
+    let not_after = match placement_window(d) {
+        Ok(not_after) => not_after,
+        Err(reason) => return fail_attempt(d, reason),
     };
     d.row(Row::C8);
     let price_cap = d.checkout().quote.worst_total().expect("only complete quotes are affordable");
@@ -129,21 +129,26 @@ pub(super) fn place(d: &mut Draft<'_>) {
     send_order(d);
 }
 
-/// The last instant at which the partner may accept the order; `None` when there is none left.
-fn placement_window(d: &Draft<'_>) -> Option<Timestamp> {
+/// The last instant at which the partner may accept the order, or what is over when there is none.
+fn placement_window(d: &Draft<'_>) -> Result<Timestamp, RejectReason> {
     let checkout = d.checkout();
-    let margin = d.policy.clock_margin;
-    let mut not_after = d
-        .now
-        .saturating_add(d.policy.place_window)
-        .min(d.next.terms.expires_at.saturating_sub(margin));
-    if let Some(reservation) = &checkout.reservation {
-        not_after = not_after.min(reservation.valid_until.saturating_sub(margin));
+    let reservation = checkout.reservation.as_ref().map(|hold| hold.valid_until);
+    let authorization = checkout.authorization.as_ref().map(|hold| hold.valid_until);
+    let bounds = [
+        (Some(d.next.terms.expires_at), RejectReason::RequestExpired),
+        (reservation, RejectReason::ReservationExpired),
+        (authorization, RejectReason::AuthorizationExpired),
+    ];
+    let mut not_after = d.now.saturating_add(d.policy.place_window);
+    for (until, reason) in bounds {
+        let Some(until) = until else { continue };
+        let last = until.saturating_sub(d.policy.clock_margin);
+        if last <= d.now {
+            return Err(reason);
+        }
+        not_after = not_after.min(last);
     }
-    if let Some(authorization) = &checkout.authorization {
-        not_after = not_after.min(authorization.valid_until.saturating_sub(margin));
-    }
-    (not_after > d.now).then_some(not_after)
+    Ok(not_after)
 }
 
 /// A copy of the order: always the same key, cap and `not_after`.

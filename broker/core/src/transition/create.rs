@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use schemas::{RejectReason, Timestamp};
+use schemas::Timestamp;
 
 use super::draft::Draft;
 use super::{Rejection, Transition};
 use crate::effect::EventKind;
+use crate::horizon::Horizon;
 use crate::policy::Policy;
 use crate::request::{PurchaseRequest, Status, Submission, Version};
 use crate::row::Row;
@@ -17,8 +18,7 @@ pub(super) fn create(
     now: Timestamp,
     policy: &Policy,
 ) -> Result<Transition, Rejection> {
-    check_id(&submission, now, policy)?;
-    check_expiry(&submission, now, policy)?;
+    check_instants(&submission, now, policy)?;
     let terms = submission.terms;
     let request = PurchaseRequest {
         submission: Arc::new(submission),
@@ -53,30 +53,14 @@ pub(super) fn create(
     Ok(draft.finish())
 }
 
-/// Ids outside the horizon could name a request that retention has already removed.
-fn check_id(submission: &Submission, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
-    let made_at = Timestamp::from_unix_ms(submission.id.unix_ms());
-    let oldest = now.saturating_sub(policy.id_horizon);
-    let newest = now.saturating_add(policy.id_ahead);
-    if (oldest..=newest).contains(&made_at) {
-        return Ok(());
-    }
-    Err(Rejection::refused(
-        RejectReason::RequestIdOutOfRange,
-        format!("request_id was made at {made_at}, accepted are {oldest} to {newest}"),
-    ))
-}
-
-fn check_expiry(submission: &Submission, now: Timestamp, policy: &Policy) -> Result<(), Rejection> {
-    let expires_at = submission.terms.expires_at;
-    let made_at = Timestamp::from_unix_ms(submission.id.unix_ms());
-    let first = made_at.min(now).saturating_add(policy.expiry_min);
-    let last = now.saturating_add(policy.expiry_max);
-    if (first..=last).contains(&expires_at) {
-        return Ok(());
-    }
-    Err(Rejection::refused(
-        RejectReason::ExpiryOutOfRange,
-        format!("expires_at is {expires_at}, accepted are {first} to {last}"),
-    ))
+/// Everything that is out of its bounds is told at once; the reason is that of the first.
+fn check_instants(
+    submission: &Submission,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<(), Rejection> {
+    let wrong = Horizon::of(policy).judge(submission.id, submission.terms.expires_at, now);
+    let Some(first) = wrong.first() else { return Ok(()) };
+    let rules: Vec<_> = wrong.iter().map(|one| format!("{} {}", one.field, one.rule)).collect();
+    Err(Rejection::refused(first.reason, rules.join("; ")))
 }

@@ -112,8 +112,17 @@ fn no_stock(d: &mut Draft<'_>) -> Outcome {
     Ok(())
 }
 
-/// T7, T8: silence is not "no stock".
+/// T7, T8: silence is not "no stock". Where nobody can be asked, asking again changes nothing; only
+/// who watches waits on, for a directory that may have grown.
 fn no_answer(d: &mut Draft<'_>) -> Outcome {
+    let (terms, wanted) = (d.next.terms, &d.next.submission);
+    let unserved =
+        d.policy.partners.unserved(terms.max_total.currency(), wanted.destination.country);
+    if let (Some(reason), Mode::OneShot) = (unserved, wanted.mode) {
+        d.row(Row::T8);
+        d.fail(reason);
+        return Ok(());
+    }
     if d.next.fruitless < d.policy.sweep_retries {
         d.next.fruitless += 1;
         search_again_later(d, d.policy.sweep_retry_delay);

@@ -194,7 +194,8 @@ fn disagrees(
         }
         (Finding::NoStock, Verdict::NoStock, None) => {
             let min = book.evidence.policy.min_coverage_permille;
-            (receipt.coverage_permille() < min || !receipt.quotes.is_empty())
+            let left = |quote: &Quote| !passed_over.contains(&quote.partner);
+            (receipt.coverage_permille() < min || receipt.quotes.iter().any(left))
                 .then(|| "too few answers for \"nobody has it\"".to_owned())
         }
         (Finding::NoAnswer, Verdict::NoAnswer, None) => {

@@ -15,6 +15,7 @@ use broker_core::batch::{AuditRow, Change, OutboxRow};
 use broker_core::effect::AcceptToken;
 use broker_core::engine::input::QuoteOutcome;
 use broker_core::event::{Conclusion, Finding};
+use broker_core::horizon::Horizon;
 use broker_core::partner::Partners;
 use broker_core::receipt::{Receipt, Verdict};
 use broker_core::transition::{self, Transition};
@@ -179,6 +180,7 @@ impl World {
             sequence: 1,
             message_id: None,
             outbox: None,
+            settled: None,
         };
         let meta = Meta {
             incarnation: INCARNATION,
@@ -207,7 +209,8 @@ impl World {
         let body = json::encode(&create);
         let owner = CustomerId::parse(customer).unwrap();
         let catalog = Catalog::default();
-        let submission = wire::command::create(owner, &body, &catalog, self.now).unwrap();
+        let horizon = Horizon::of(&self.policy);
+        let submission = wire::command::create(owner, &body, &catalog, &horizon, self.now).unwrap();
         let created = transition::create(submission, self.now, &self.policy).unwrap();
         let admitted =
             transition::transition(&created.next, Event::Admitted, self.now, &self.policy).unwrap();

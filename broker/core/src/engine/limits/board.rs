@@ -36,6 +36,9 @@ impl Operation {
     }
 }
 
+/// What is asked of a store to buy there.
+const ORDERING: [Operation; 2] = [Operation::Reserve, Operation::Place];
+
 #[derive(Debug)]
 struct Control {
     limit: Concurrency,
@@ -189,12 +192,24 @@ impl Board {
     /// Orders there fail just now.
     pub(in crate::engine) fn fails_orders(&self, partner: PartnerIndex, now: Timestamp) -> bool {
         let control = self.of(partner);
-        let ordering = [Operation::Reserve, Operation::Place];
         let blocks = |operation| control.breakers[operation as usize].blocks(now);
         match control.mode {
-            BreakerMode::Active => ordering.into_iter().any(blocks),
+            BreakerMode::Active => ORDERING.into_iter().any(blocks),
             BreakerMode::DryRun => false,
             BreakerMode::ForcedOpen => true,
+        }
+    }
+
+    /// A purchase has been chosen there. Where orders failed it is the trial, from now on and not
+    /// only once it is durable: others that choose meanwhile go elsewhere.
+    pub(in crate::engine) fn chosen(
+        &mut self,
+        partner: PartnerIndex,
+        policy: &Overload,
+        now: Timestamp,
+    ) {
+        for operation in ORDERING {
+            self.at(partner).breakers[operation as usize].admit(&policy.breaker, now);
         }
     }
 

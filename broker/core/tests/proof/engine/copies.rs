@@ -1,8 +1,11 @@
 //! Copies in stock, and who buys them: never more purchases at once than copies are known, first
 //! come first served for the last one, and none is waited for in vain.
 
+use broker_core::Effect;
 use broker_core::partner::PartnerProfile;
+use broker_core::policy::Overload;
 use broker_core::quote::Quote;
+use broker_core::receipt::Verdict;
 use broker_core::request::Submission;
 use schemas::purchase::Strategy;
 
@@ -139,6 +142,20 @@ fn whoever_stands_far_behind_in_line_waits_only_a_moment() {
 }
 
 #[test]
+fn if_others_still_buy_every_copy_at_the_second_look_there_is_none_for_this_customer() {
+    let mut rig = heard(sharing("y"), 3, 1);
+    rig.wait(500);
+    assert_eq!(rig.status(request_id(3)), "searching", "far behind in line, it looks once more");
+    rig.wait(500);
+    rig.offers_quote("y", stock("y", 2000, 1));
+    assert_eq!(rig.status(request_id(3)), "out_of_stock");
+    let receipt = rig.disk.receipts.last().unwrap();
+    assert_eq!((receipt.verdict, receipt.quotes.len()), (Verdict::NoStock, 1));
+    assert_eq!(receipt.search.as_ref().unwrap().passed_over, [partner("y")]);
+    assert_eq!(rig.status(request_id(2)), "searching", "next in line, it waits longer");
+}
+
+#[test]
 fn whoever_gives_up_while_it_waits_leaves_its_place_to_the_next() {
     let mut rig = heard(sharing("y"), 3, 1);
     rig.command(request_id(2), cancel());
@@ -152,4 +169,43 @@ fn a_purchase_under_way_counts_after_a_crash_too() {
     rig.crash(2);
     rig.offers_quote("y", stock("y", 2000, 1));
     assert_eq!(buying(&rig, 2), [1]);
+}
+
+#[test]
+fn after_the_pause_one_purchase_tries_whether_orders_work_again_and_the_others_go_elsewhere() {
+    let mut rig = Rig::with(vec![plain("a"), plain("b")], |config| {
+        config.policy.overload.breaker = Overload::standard().breaker;
+    });
+    let [a, b] = [("a", 2500), ("b", 2600)]
+        .map(|(name, total)| Quote { in_stock: 100, ..quote(name, total) });
+    for number in 1..=7 {
+        rig.create(wanted(number));
+        rig.offers_quote("a", a.clone());
+        rig.offers_quote("b", b.clone());
+    }
+    while let Some(row) = rig.disk.outbox.get(rig.played) {
+        if matches!(row.effect, Effect::Partner { .. }) {
+            rig.played += 1;
+        } else {
+            rig.play_next();
+        }
+    }
+    rig.wait(23_000);
+    rig.asked.clear();
+    for number in [50, 51] {
+        let mut wanted = wanted(number);
+        wanted.terms.strategy = Strategy::Cheapest;
+        rig.create(wanted);
+    }
+    rig.hold_commits = true;
+    for _ in [50, 51] {
+        rig.offers_quote("a", a.clone());
+        rig.offers_quote("b", b.clone());
+    }
+    while !rig.held.is_empty() {
+        rig.commit_held();
+    }
+    let checkout = |number| rig.request(request_id(number)).checkout.as_ref().unwrap();
+    let stores = [50, 51].map(|number| checkout(number).quote.partner.clone());
+    assert_eq!(stores, [partner("a"), partner("b")]);
 }

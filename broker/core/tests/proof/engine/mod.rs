@@ -5,6 +5,7 @@ mod calls;
 mod copies;
 mod durability;
 mod hedging;
+mod holds;
 mod keeping;
 mod lateness;
 mod learning;

@@ -2,6 +2,7 @@
 
 use broker_core::event::{Event, PaymentOutcome};
 use broker_core::timer::TimerKind;
+use schemas::DurationMs;
 use schemas::subject::{PartnerOperation, PaymentOperation};
 
 use crate::support::*;
@@ -341,6 +342,29 @@ fn a_failure_after_the_deadline_ends_as_expired() {
         effect:  pay void#1
         effect:  event expired
         effect:  notify 0 expired
+        ",
+    );
+}
+
+#[test]
+fn an_authorisation_that_is_over_already_ends_the_attempt_by_its_own_name() {
+    let mut scene = Scene::authorizing();
+    let soon = scene.now.saturating_add(DurationMs(50));
+    let answer = pays(
+        1,
+        PaymentOperation::Authorize,
+        PaymentOutcome::Authorized { amount: usd(2500), valid_until: soon },
+    );
+    assert_shows(
+        &scene.shows(answer),
+        "
+        rows:    C4 C18
+        status:  v4 ordering, sweep 1
+        attempt: 1 at plain: failed (authorization_expired)
+        holds:   authorized 25.00 USD
+        undo:    void#1 at plain, sent 1 times, lapses +2.500s
+        timers:  expiry +600.000s, undo +1.000s
+        effect:  pay void#1
         ",
     );
 }

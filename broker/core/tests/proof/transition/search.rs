@@ -1,11 +1,14 @@
 //! Searching: admission, the end of a sweep, late offers and sweeping again (T2, T4–T9).
 
 use broker_core::event::{Event, Finding, PaymentOutcome};
+use broker_core::partner::PartnerProfile;
 use broker_core::quote::Cost;
+use broker_core::request::Status;
 use broker_core::timer::TimerKind;
+use schemas::destination::Country;
 use schemas::purchase::Mode;
 use schemas::subject::PaymentOperation;
-use schemas::{Condition, DurationMs};
+use schemas::{Condition, Currency, DurationMs};
 
 use crate::support::*;
 
@@ -257,6 +260,43 @@ fn silence_is_asked_again_and_then_fails_but_never_means_no_stock() {
         ",
     );
 }
+
+#[test]
+fn a_request_that_no_store_can_serve_fails_at_once_by_what_it_is_about() {
+    for (change, reason) in NOBODY {
+        let mut profile = plain("plain");
+        change(&mut profile);
+        let mut scene = Scene::searching();
+        scene.policy.partners = policy_with(vec![profile]).partners;
+        assert_shows(
+            &scene.shows(sweep(1, Finding::NoAnswer)),
+            &format!(
+                "
+                rows:    T8
+                status:  v3 failed ({reason}), sweep 1, notified 1
+                timers:  none
+                effect:  event failed
+                effect:  notify 0 failed
+                "
+            ),
+        );
+        let mut watching = Scene::searching_for(|wanted| wanted.mode = Mode::Watch);
+        watching.policy.partners = scene.policy.partners;
+        let next = watching.apply(sweep(1, Finding::NoAnswer)).next;
+        assert_eq!(next.status, Status::Searching, "the directory may grow while it watches");
+    }
+}
+
+type Change = fn(&mut PartnerProfile);
+
+/// How a store cannot serve a request for dollars and the United States, and what that is called.
+const NOBODY: [(Change, &str); 2] = [
+    (
+        |profile| profile.destinations = vec![Country::parse("DE").unwrap()],
+        "destination_unserviceable",
+    ),
+    (|profile| profile.currencies = vec![Currency::EUR], "currency_unsupported"),
+];
 
 #[test]
 fn a_watched_request_outlives_any_number_of_silent_sweeps() {
