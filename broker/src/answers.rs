@@ -83,7 +83,7 @@ impl Fate {
             Answer::Rejected { reason, retry_after, .. } if reason.is_transient() => {
                 Self::Later(retry_after)
             }
-            Answer::Rejected { reason, detail, .. } => Self::GivenUp(Refused { reason, detail }),
+            Answer::Rejected { reason, detail, .. } => Self::GivenUp(Refused::new(reason, detail)),
         }
     }
 }

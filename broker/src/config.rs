@@ -28,6 +28,7 @@ mod overload;
 mod policy;
 mod secret;
 mod sources;
+mod streams;
 
 pub use customers::{ClassName, CustomersConfig};
 pub use error::{ConfigError, Finding};
@@ -38,6 +39,7 @@ pub use overload::{OverloadConfig, WhenFullName};
 pub use policy::PolicyOverrides;
 pub use secret::{MASK, Secret};
 pub use sources::{Loaded, Sources};
+pub use streams::StreamsConfig;
 
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +65,8 @@ pub struct Config {
     pub log: LogConfig,
     #[serde(default)]
     pub limits: Limits,
+    #[serde(default)]
+    pub streams: StreamsConfig,
     #[serde(default)]
     pub overload: OverloadConfig,
     #[serde(default)]
@@ -127,6 +131,7 @@ impl Config {
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.nats.validate()?;
         self.limits.validate()?;
+        self.streams.validate(self.policy.id_horizon())?;
         self.overload.validate()?;
         self.customers.validate()?;
         self.policy.validate()

@@ -6,6 +6,7 @@
 //! then acked: it is never redelivered for ever, and never lost.
 
 pub mod decode;
+pub mod envelope;
 pub mod give_up;
 pub mod session;
 
@@ -28,7 +29,7 @@ use crate::positions::Positions;
 use crate::storage::describe;
 use crate::waiters::{Delivery, Waiter, Waiters};
 
-use decode::Decoder;
+use decode::{Decoder, Refused};
 use give_up::GiveUp;
 use session::Session;
 
@@ -150,7 +151,9 @@ impl Ingress {
         if let Some(position) = position {
             self.positions.note(position);
         }
-        let decoded = self.decoder.decode(&message.subject, &message.payload);
+        let decoded = envelope::check(message.headers.as_ref())
+            .map_err(Refused::from)
+            .and_then(|()| self.decoder.decode(&message.subject, &message.payload));
         let delivery = Delivery { message, source, session: Arc::clone(session), permit };
         match decoded {
             Ok(decoded) => {

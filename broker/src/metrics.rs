@@ -49,6 +49,7 @@ const RETRIES_DENIED: &str = "broker_quote_retries_denied_total";
 const BREAKERS: &str = "broker_breaker_switches_total";
 const BREAKER_OPEN: &str = "broker_breaker_open";
 const REPEATS_PUT_OFF: &str = "broker_repeats_put_off_total";
+const RESERVATIONS: &str = "broker_reservations_total";
 const STRAY_ANSWERS: &str = "broker_stray_answers_total";
 const RECEIVED: &str = "broker_messages_received_total";
 const DEAD_LETTERS: &str = "broker_dead_letters_total";
@@ -61,6 +62,7 @@ const LAPSED: &str = "broker_outbox_lapsed_total";
 const REWINDS: &str = "broker_outbox_rewinds_total";
 const OUTBOX_BACKLOG: &str = "broker_outbox_backlog_rows";
 const OUTBOX_IN_FLIGHT: &str = "broker_outbox_in_flight_rows";
+const OUTBOX_REFUSED: &str = "broker_outbox_refused";
 const STREAM_INCIDENTS: &str = "broker_stream_incidents_total";
 const NATS_CONNECTED: &str = "broker_nats_connected";
 const NATS_CONNECTIONS: &str = "broker_nats_connections_total";
@@ -143,6 +145,10 @@ fn describe() {
     describe_counter!(BREAKERS, "Breakers that switched, by partner, operation and to what");
     describe_gauge!(BREAKER_OPEN, "1 while a breaker is not closed, by partner and operation");
     describe_counter!(REPEATS_PUT_OFF, "Repeated commands that wait for their receiver's budget");
+    describe_counter!(
+        RESERVATIONS,
+        "Reservations that stores were asked for and that came to their end, by partner and outcome"
+    );
     describe_counter!(STRAY_ANSWERS, "Answers about requests that do not exist or concern others");
     describe_counter!(RECEIVED, "Messages taken from streams, by stream");
     describe_counter!(DEAD_LETTERS, "Messages given up, by stream and reason");
@@ -153,8 +159,9 @@ fn describe() {
     describe_counter!(PUBLISH_RETRIES, "Publishes to be repeated, by stream and why");
     describe_counter!(LAPSED, "Outbox rows dropped because their time had passed, by operation");
     describe_counter!(REWINDS, "Times the outbox was replayed because a stream had lost its tail");
-    describe_gauge!(OUTBOX_BACKLOG, "Durable outbox rows not yet acknowledged");
+    describe_gauge!(OUTBOX_BACKLOG, "Durable outbox rows since the first not yet acknowledged");
     describe_gauge!(OUTBOX_IN_FLIGHT, "Outbox rows sent and not yet acknowledged");
+    describe_gauge!(OUTBOX_REFUSED, "1 while a stream refuses what the outbox has for it");
     describe_counter!(STREAM_INCIDENTS, "Streams found recreated or cut, by stream and what");
     describe_gauge!(NATS_CONNECTED, "1 while connected");
     describe_counter!(NATS_CONNECTIONS, "Connections made");
@@ -241,6 +248,10 @@ pub fn fact<'a>(
             breaker(name_of(*partner).to_string(), operation.label(), *to);
         }
         Fact::RepeatPutOff { .. } => counter!(REPEATS_PUT_OFF).increment(1),
+        Fact::Hold { partner, end } => {
+            let partner = name_of(*partner).to_string();
+            counter!(RESERVATIONS, "partner" => partner, "outcome" => end.label()).increment(1);
+        }
         Fact::StrayAnswer { reason, .. } => {
             counter!(STRAY_ANSWERS, "reason" => reason.label()).increment(1);
         }
@@ -307,6 +318,10 @@ pub fn rewound(stream: &str) {
 pub fn outbox(backlog: u64, in_flight: usize) {
     gauge!(OUTBOX_BACKLOG).set(number(backlog));
     gauge!(OUTBOX_IN_FLIGHT).set(number(count(in_flight)));
+}
+
+pub fn outbox_refused(stream: &'static str, refused: bool) {
+    gauge!(OUTBOX_REFUSED, "stream" => stream).set(flag(refused));
 }
 
 /// `what` is `recreated`, `shorter` or `renumbered`.

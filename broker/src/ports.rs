@@ -111,6 +111,7 @@ fn log(fact: &Fact, partners: &Partners) {
         | Fact::LetIn { .. }
         | Fact::RetryDenied { .. }
         | Fact::RepeatPutOff { .. }
+        | Fact::Hold { .. }
         | Fact::RoundOpened { .. }
         | Fact::Hedged { .. }
         | Fact::QuestionShared { .. }

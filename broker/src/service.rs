@@ -17,11 +17,12 @@ use broker_core::engine::input::Input;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use schemas::subject::{self, PurchaseOperation, parse_purchase, purchase_api_endpoint};
-use schemas::{CustomerId, RejectReason, problem::Problem};
+use schemas::{CustomerId, DurationMs, RejectReason, problem::Problem};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::ingress::decode::Decoder;
+use crate::ingress::envelope;
 use crate::mailbox::Intake;
 use crate::nats::NatsError;
 use crate::storage::Storage;
@@ -31,6 +32,9 @@ use room::Room;
 
 /// Name under which `$SRV` lists it.
 pub const NAME: &str = "broker";
+
+/// Whoever finds no place may come back after so long: most calls take milliseconds.
+const RETRY_AFTER: DurationMs = DurationMs::from_secs(1);
 
 /// What the endpoints share.
 #[derive(Clone)]
@@ -123,6 +127,7 @@ impl Calls {
         };
         let Some(place) = self.room.take(operation) else {
             let problem = Problem::new(RejectReason::Overloaded, "too many calls; try again");
+            let problem = problem.with_retry_after(RETRY_AFTER);
             return reply::refuse_now(&request, operation, problem).await;
         };
         let call = Call { request, operation, about: None, since, place };
@@ -152,7 +157,10 @@ impl Calls {
 
     async fn change(&self, mut call: Call, customer: CustomerId) {
         let body = &call.request.message.payload;
-        match self.decoder.purchase(call.operation, customer, body) {
+        let headers = call.request.message.headers.as_ref();
+        let decoded = envelope::check(headers)
+            .and_then(|()| self.decoder.purchase(call.operation, customer, body));
+        match decoded {
             Ok(decoded) => {
                 call.about = decoded.request();
                 let origin = self.waiters.add(Waiter::Call(call));

@@ -17,7 +17,7 @@ pub(crate) mod fixture;
 
 use broker_core::request::Version;
 use schemas::id::MessageId;
-use schemas::{ProviderId, RejectReason, RequestId};
+use schemas::{ProviderId, RejectReason, RequestId, Violation};
 
 use crate::store::Incarnation;
 
@@ -35,17 +35,20 @@ pub struct WireContext {
 pub struct Misfit {
     pub reason: RejectReason,
     pub detail: String,
+    /// Every rule that the message breaks, if its fields are to blame.
+    pub violations: Vec<Violation>,
 }
 
 impl Misfit {
     pub(crate) fn not_asked(detail: impl Into<String>) -> Self {
-        Self { reason: RejectReason::NotAsked, detail: detail.into() }
+        Self { reason: RejectReason::NotAsked, detail: detail.into(), violations: Vec::new() }
     }
 }
 
 impl From<schemas::json::DecodeError> for Misfit {
     fn from(error: schemas::json::DecodeError) -> Self {
-        Self { reason: error.reason(), detail: error.to_string() }
+        let violations = error.violations().to_vec();
+        Self { reason: error.reason(), detail: error.to_string(), violations }
     }
 }
 

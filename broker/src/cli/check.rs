@@ -143,11 +143,11 @@ pub(super) fn failure(what: &str, error: impl Into<anyhow::Error>) -> Finding {
 
 async fn server(session: &Session, config: &Config) -> Vec<Finding> {
     let mut findings = vec![version(session), room_for_messages(session), sync(config).await];
-    findings.push(jetstream(session).await);
+    findings.push(jetstream(session, config).await);
     findings.extend(rights::check(session, config).await);
     let (major, minor, patch) = PERSIST_MODE_SINCE;
     let can_persist_async = session.client.is_server_compatible(major, minor, patch);
-    for spec in stream::all() {
+    for spec in config.streams.specs() {
         let what = format!("stream {}", spec.name);
         let step = plan::step(&session.jetstream(), &spec, can_persist_async).await;
         findings.push(match step {
@@ -205,12 +205,12 @@ async fn sync(config: &Config) -> Finding {
     }
 }
 
-async fn jetstream(session: &Session) -> Finding {
+async fn jetstream(session: &Session, config: &Config) -> Finding {
     let account = match session.jetstream().query_account().await {
         Ok(account) => account,
         Err(error) => return failure("jetstream", session.failed("ask for JetStream", error)),
     };
-    let needed: u64 = stream::all().iter().map(|spec| spec.max_bytes).sum();
+    let needed: u64 = config.streams.specs().iter().map(|spec| spec.max_bytes).sum();
     let limit = u64::try_from(account.limits.max_storage.unwrap_or(-1));
     match limit {
         Ok(limit) if limit < needed => {

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use schemas::DurationMs;
 use schemas::purchase::PurchaseStatus;
 use serde::Serialize;
 
@@ -112,9 +113,26 @@ pub(super) fn bytes(n: u64) -> String {
     format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
+/// The largest unit that a span is whole in: `7 d`, `36 h`.
+pub(super) fn span(span: DurationMs) -> String {
+    const UNITS: [(&str, u64); 5] =
+        [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000), ("ms", 1)];
+    let ms = span.as_ms();
+    let whole = UNITS.into_iter().find(|(_, unit)| ms >= *unit && ms.is_multiple_of(*unit));
+    let (name, unit) = whole.unwrap_or(("ms", 1));
+    format!("{} {name}", ms / unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_shown_in_the_largest_unit_that_loses_nothing() {
+        let shown = |secs| span(DurationMs::from_secs(secs));
+        assert_eq!([shown(604_800), shown(129_600), shown(90)], ["7 d", "36 h", "90 s"]);
+        assert_eq!(span(DurationMs(0)), "0 ms");
+    }
 
     #[test]
     fn sizes_are_cut_to_a_tenth() {

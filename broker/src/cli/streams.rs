@@ -3,12 +3,12 @@
 use clap::Subcommand;
 use comfy_table::Cell;
 use futures_util::TryStreamExt;
-use schemas::CustomerId;
 use schemas::directory::Transport;
 use schemas::stream::{
-    self, ConsumerSpec, customer_notifications_consumer, partner_commands_consumer,
-    partner_quotes_consumer, payment_commands_consumer,
+    self, ConsumerSpec, Discard, StreamSpec, customer_notifications_consumer,
+    partner_commands_consumer, partner_quotes_consumer, payment_commands_consumer,
 };
+use schemas::{CustomerId, DurationMs};
 use serde::Serialize;
 
 use super::config::ConfigArgs;
@@ -63,7 +63,10 @@ struct StreamStatus {
     exists: bool,
     messages: u64,
     bytes: u64,
+    /// Of the stream as it is; of one that is missing, the default.
     max_bytes: u64,
+    max_age_ms: DurationMs,
+    when_full: &'static str,
     consumers: Vec<ConsumerStatus>,
 }
 
@@ -80,7 +83,7 @@ struct ConsumerStatus {
 async fn status(session: &Session) -> anyhow::Result<()> {
     let mut all = Vec::new();
     for spec in stream::all() {
-        all.push(one(session, spec.name, spec.max_bytes).await?);
+        all.push(one(session, &spec).await?);
     }
     let missing: Vec<&str> = all.iter().filter(|s| !s.exists).map(|s| s.name).collect();
     session.out.show(&all, |all| table(all))?;
@@ -95,18 +98,20 @@ async fn status(session: &Session) -> anyhow::Result<()> {
     .into())
 }
 
-async fn one(
-    session: &Session,
-    name: &'static str,
-    max_bytes: u64,
-) -> Result<StreamStatus, CliError> {
+async fn one(session: &Session, spec: &StreamSpec) -> Result<StreamStatus, CliError> {
+    let name = spec.name;
     let doing = || format!("look at stream {name}");
     let mut status = StreamStatus {
         name,
         exists: false,
         messages: 0,
         bytes: 0,
-        max_bytes,
+        max_bytes: spec.max_bytes,
+        max_age_ms: spec.max_age,
+        when_full: match spec.discard {
+            Discard::New => "refuses",
+            Discard::Old => "drops",
+        },
         consumers: Vec::new(),
     };
     let stream = match session.jetstream().get_stream(name).await {
@@ -118,6 +123,9 @@ async fn one(
     status.exists = true;
     status.messages = info.state.messages;
     status.bytes = info.state.bytes;
+    // What is in force; `serve` and `provision` make it what the configuration says.
+    status.max_bytes = u64::try_from(info.config.max_bytes).unwrap_or(u64::MAX);
+    status.max_age_ms = DurationMs(u64::try_from(info.config.max_age.as_millis()).unwrap_or(0));
     let mut consumers = stream.consumers();
     while let Some(info) = consumers.try_next().await.map_err(|e| session.failed(doing(), e))? {
         status.consumers.push(ConsumerStatus {
@@ -131,8 +139,18 @@ async fn one(
 }
 
 fn table(all: &[StreamStatus]) -> String {
-    let columns =
-        ["STREAM", "MESSAGES", "BYTES", "OF", "CONSUMER", "PENDING", "IN FLIGHT", "AGAIN"];
+    let columns = [
+        "STREAM",
+        "MESSAGES",
+        "BYTES",
+        "OF",
+        "FOR",
+        "IF FULL",
+        "CONSUMER",
+        "PENDING",
+        "IN FLIGHT",
+        "AGAIN",
+    ];
     let mut table = out::table(columns);
     for status in all {
         let mut first = vec![
@@ -140,6 +158,8 @@ fn table(all: &[StreamStatus]) -> String {
             Cell::new(status.messages),
             Cell::new(out::bytes(status.bytes)),
             Cell::new(out::bytes(status.max_bytes)),
+            Cell::new(out::span(status.max_age_ms)),
+            Cell::new(status.when_full),
         ];
         if !status.exists {
             first[1] = out::verdict("missing", false);
@@ -149,7 +169,7 @@ fn table(all: &[StreamStatus]) -> String {
             continue;
         }
         for consumer in &status.consumers {
-            let mut row = std::mem::replace(&mut first, vec![Cell::new(""); 4]);
+            let mut row = std::mem::replace(&mut first, vec![Cell::new(""); 6]);
             row.extend([
                 Cell::new(&consumer.name),
                 Cell::new(consumer.pending),
@@ -184,7 +204,7 @@ async fn provision(
     let mut consumers = foreign_consumers(config)?;
     consumers.extend(customers.iter().map(customer_notifications_consumer));
     let jetstream = session.jetstream();
-    streams::ensure_all(&jetstream, &session.client).await?;
+    streams::ensure_all(&jetstream, &session.client, &config.streams.specs()).await?;
     let mut made: Vec<String> =
         stream::all().iter().map(|spec| format!("stream {}", spec.name)).collect();
     for spec in stream::broker_consumers().iter().chain(&consumers) {

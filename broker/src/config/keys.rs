@@ -61,6 +61,7 @@ impl Key {
         let ends = |suffix: &str| self.name.ends_with(suffix);
         match self.kind {
             Kind::Number | Kind::NumberList if ends("_ms") => "milliseconds",
+            Kind::Number if ends("_bytes") => "bytes",
             Kind::Number if ends("_permille") => "thousandths",
             Kind::Number if ends("_permyriad") => "ten-thousandths",
             Kind::Number if ends("_per_s") => "per second",

@@ -19,8 +19,9 @@ pub struct Limits {
     /// Calls of the micro service being worked on; more are answered `overloaded` at once. Creates,
     /// which may wait to be let in, take at most three quarters of these places.
     pub service_in_flight_max: usize,
-    /// Outbox rows published and not yet acknowledged by the server. More is faster over a slow
-    /// network and repeats more after a crash.
+    /// Outbox rows published and not yet acknowledged by the server, of each stream. More is faster
+    /// over a slow network and repeats more after a crash; four times as many are held in memory,
+    /// the rest of a stream that is full or slow waits in the store.
     pub publish_in_flight_max: usize,
     /// Silence after a publish that means "unknown": the same bytes are sent again. Shorter than
     /// the server's worst sync, and copies pile up.

@@ -179,6 +179,11 @@ impl PolicyOverrides {
         policy
     }
 
+    /// The one in force.
+    pub(super) fn id_horizon(&self) -> DurationMs {
+        self.id_horizon_ms.unwrap_or_else(|| Policy::standard(Partners::default()).id_horizon)
+    }
+
     pub(super) fn validate(&self) -> Result<(), ConfigError> {
         let shares = [
             ("margin_permille", self.margin_permille),

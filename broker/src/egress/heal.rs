@@ -2,9 +2,8 @@
 //!
 //! A server can lose the tail of a stream (power cut without sync, a damaged file) or the whole
 //! stream, and then gives its sequence numbers out again. What we published is still in the
-//! outbox, so the cursor is moved back and the lost part is sent again, to that stream only.
-
-use std::collections::BTreeSet;
+//! outbox, so the place up to which the rows of that stream are settled is moved back and the lost
+//! part is read from the store and sent again, while the other streams go on.
 
 use crate::store::StreamMark;
 
@@ -16,7 +15,8 @@ pub struct Seen {
     /// `Nats-Msg-Id` of the message at the marked sequence; `None` if there is no such message
     /// (any more), which proves nothing: streams discard old messages.
     pub id_at_mark: Option<String>,
-    /// Outbox cursor in the headers of the stream's last message.
+    /// Outbox cursor in the headers of the stream's last message: its rows up to there had been
+    /// acknowledged before.
     pub last_cursor: Option<u64>,
 }
 
@@ -62,53 +62,6 @@ pub fn judge_source(
         return Some("recreated");
     }
     (last < mark.sequence.max(read)).then_some("shorter")
-}
-
-/// Rows that are sent once more, to some streams only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replay {
-    /// Rows up to here had been settled before; later ones go to every stream.
-    pub settled: u64,
-    pub streams: BTreeSet<&'static str>,
-}
-
-impl Replay {
-    /// What follows from the findings: what to send again, and the row to go on after. `None` when
-    /// nothing was lost. `unfinished` is an earlier loss that is still being mended.
-    pub fn of(
-        findings: impl Iterator<Item = (&'static str, Finding)>,
-        unfinished: Option<&Self>,
-        cursor: u64,
-    ) -> Option<(Self, u64)> {
-        let mut streams = BTreeSet::new();
-        let mut go_on_after = cursor;
-        for (stream, finding) in findings {
-            if let Finding::Lost { resume_after, .. } = finding {
-                streams.insert(stream);
-                go_on_after = go_on_after.min(resume_after);
-            }
-        }
-        let lost = !streams.is_empty();
-        let replay = Self { settled: cursor, streams };
-        lost.then(|| (replay.merge(unfinished.cloned(), cursor), go_on_after))
-    }
-
-    /// Another loss while the last one is still being mended: everything wanted then is wanted
-    /// now.
-    pub fn merge(self, unfinished: Option<Self>, cursor: u64) -> Self {
-        match unfinished {
-            Some(before) if before.settled > cursor => Self {
-                settled: before.settled.max(self.settled),
-                streams: before.streams.union(&self.streams).copied().collect(),
-            },
-            Some(_) | None => self,
-        }
-    }
-
-    /// Whether a row that belongs to `stream` is to be sent.
-    pub fn wants(&self, seq: u64, stream: &str) -> bool {
-        seq > self.settled || self.streams.contains(stream)
-    }
 }
 
 #[cfg(test)]
@@ -160,21 +113,6 @@ mod tests {
         assert_eq!(judge_source(None, 5, 0, 0), None);
     }
 
-    #[test]
-    fn a_replay_sends_old_rows_to_the_stream_that_lost_them_only() {
-        let replay = Replay { settled: 10, streams: BTreeSet::from(["A"]) };
-        assert!(replay.wants(3, "A") && !replay.wants(3, "B") && replay.wants(11, "B"));
-    }
-
-    #[test]
-    fn a_second_loss_keeps_the_unfinished_first_one() {
-        let first = Replay { settled: 10, streams: BTreeSet::from(["A"]) };
-        let second = || Replay { settled: 4, streams: BTreeSet::from(["B"]) };
-        let merged = second().merge(Some(first.clone()), 4);
-        assert_eq!(merged, Replay { settled: 10, streams: BTreeSet::from(["A", "B"]) });
-        assert_eq!(second().merge(Some(first), 10), second());
-    }
-
     fn mark() -> StreamMark {
         StreamMark {
             stream: SmolStr::new("A"),
@@ -182,6 +120,7 @@ mod tests {
             sequence: 50,
             message_id: Some(SmolStr::new("1-r-2-0")),
             outbox: Some(OutboxSeq(80)),
+            settled: Some(OutboxSeq(79)),
         }
     }
 

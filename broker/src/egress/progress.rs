@@ -1,5 +1,8 @@
 //! How far publishing is: the cursor and one mark per stream, made durable now and then. Cursor
 //! and marks are written together, so that the marks always cover the cursor.
+//!
+//! A mark also says how far the rows of its stream are settled: a start goes on there with each
+//! stream, however long another one has refused what there is for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,6 +14,8 @@ use schemas::stream::{StreamSpec, all};
 use smol_str::SmolStr;
 use tokio::task::JoinHandle;
 
+use super::session::TARGETS;
+use super::window::Settled;
 use crate::crash;
 use crate::positions::Positions;
 use crate::storage::Storage;
@@ -18,6 +23,17 @@ use crate::store::{Meta, OutboxProgress, OutboxSeq, StreamMark, WriterEnded};
 
 /// Shortest time between two durable cursors. A crash sends at most the rows of this time again.
 pub const SAVE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Where each stream was left.
+pub fn settled(meta: &Meta) -> Settled {
+    let cursor = meta.outbox_sent.0;
+    let of = |stream: &'static str| {
+        // An older mark does not say; a cursor covers every stream.
+        let own = meta.stream(stream).and_then(|mark| mark.settled);
+        (stream, own.map_or(cursor, |own| own.0.max(cursor)))
+    };
+    Settled { cursor, streams: TARGETS.into_iter().map(of).collect() }
+}
 
 /// The marks, and when they are made durable.
 #[derive(Debug)]
@@ -41,13 +57,13 @@ impl Progress {
     }
 
     /// Starts a write if there is something to write, none is under way, and it is time.
-    pub fn save_if_due(&mut self, storage: &Arc<Storage>, cursor: u64) {
+    pub fn save_if_due(&mut self, storage: &Arc<Storage>, settled: Settled) {
         if self.saving.as_ref().is_some_and(JoinHandle::is_finished) {
             self.saving = None;
         }
-        let due = self.marks.is_dirty(cursor) && self.saved_at.elapsed() >= SAVE_INTERVAL;
+        let due = self.marks.is_dirty(&settled) && self.saved_at.elapsed() >= SAVE_INTERVAL;
         if due && self.saving.is_none() {
-            let progress = self.take(cursor);
+            let progress = self.take(settled);
             let storage = Arc::clone(storage);
             self.saving = Some(tokio::task::spawn_blocking(move || {
                 crash::point(crash::EGRESS_BEFORE_CURSOR);
@@ -57,29 +73,29 @@ impl Progress {
     }
 
     /// Until the next write may be due; long if there is nothing to write.
-    pub fn pause(&self, cursor: u64) -> Duration {
-        if !self.marks.is_dirty(cursor) {
+    pub fn pause(&self, settled: &Settled) -> Duration {
+        if !self.marks.is_dirty(settled) {
             return Duration::MAX;
         }
         SAVE_INTERVAL.saturating_sub(self.saved_at.elapsed())
     }
 
     /// The last write, waited for.
-    pub async fn finish(&mut self, storage: &Arc<Storage>, cursor: u64) {
+    pub async fn finish(&mut self, storage: &Arc<Storage>, settled: Settled) {
         if let Some(saving) = self.saving.take() {
             // Failed or not: the store's own thread reports its end.
             let _ = saving.await;
         }
-        if self.marks.is_dirty(cursor) {
-            let progress = self.take(cursor);
+        if self.marks.is_dirty(&settled) {
+            let progress = self.take(settled);
             let storage = Arc::clone(storage);
             let _ = tokio::task::spawn_blocking(move || storage.write_progress(progress)).await;
         }
     }
 
-    fn take(&mut self, cursor: u64) -> OutboxProgress {
+    fn take(&mut self, settled: Settled) -> OutboxProgress {
         self.saved_at = Instant::now();
-        self.marks.take(cursor)
+        self.marks.take(settled)
     }
 }
 
@@ -91,7 +107,7 @@ pub struct Marks {
     moved: BTreeSet<&'static str>,
     /// How far the source streams were read; their marks follow it whenever there is a write.
     read: Positions,
-    saved_cursor: u64,
+    saved: Settled,
 }
 
 impl Marks {
@@ -101,7 +117,7 @@ impl Marks {
             marks: all().into_iter().filter_map(known).collect(),
             moved: BTreeSet::new(),
             read,
-            saved_cursor: meta.outbox_sent.0,
+            saved: settled(meta),
         }
     }
 
@@ -140,6 +156,7 @@ impl Marks {
             sequence,
             message_id: None,
             outbox: None,
+            settled: None,
         };
         self.marks.insert(stream, mark);
         self.moved.insert(stream);
@@ -163,17 +180,26 @@ impl Marks {
     }
 
     /// Whether there is something to write.
-    pub fn is_dirty(&self, cursor: u64) -> bool {
-        cursor != self.saved_cursor || !self.moved.is_empty()
+    pub fn is_dirty(&self, settled: &Settled) -> bool {
+        *settled != self.saved || !self.moved.is_empty()
     }
 
     /// What is to be written now.
-    pub fn take(&mut self, cursor: u64) -> OutboxProgress {
+    pub fn take(&mut self, settled: Settled) -> OutboxProgress {
         self.follow_sources();
+        for (stream, row) in &settled.streams {
+            let settled = Some(OutboxSeq(*row));
+            let mark = self.marks.get_mut(stream).filter(|mark| mark.settled != settled);
+            if let Some(mark) = mark {
+                mark.settled = settled;
+                self.moved.insert(stream);
+            }
+        }
         let moved = std::mem::take(&mut self.moved);
-        self.saved_cursor = cursor;
         let marks = moved.iter().filter_map(|stream| self.marks.get(stream).cloned()).collect();
-        OutboxProgress { sent: Some(OutboxSeq(cursor)), marks }
+        let sent = Some(OutboxSeq(settled.cursor));
+        self.saved = settled;
+        OutboxProgress { sent, marks }
     }
 
     fn follow_sources(&mut self) {
@@ -210,14 +236,14 @@ mod tests {
     #[test]
     fn cursor_and_moved_marks_are_written_together_and_once() {
         let mut progress = Marks::new(&meta(), Positions::default());
-        assert!(!progress.is_dirty(3));
+        assert!(!progress.is_dirty(&up_to(3)));
         progress.found(PARTNER_COMMANDS, 5, false);
         progress.acked(PARTNER_COMMANDS, 9, &id("b"), 4);
-        let written = progress.take(4);
+        let written = progress.take(up_to(4));
         assert_eq!(written.sent, Some(OutboxSeq(4)));
         assert_eq!(written.marks.len(), 1);
-        assert!(!progress.is_dirty(4));
-        assert!(progress.take(4).marks.is_empty());
+        assert!(!progress.is_dirty(&up_to(4)));
+        assert!(progress.take(up_to(4)).marks.is_empty());
     }
 
     #[test]
@@ -238,16 +264,36 @@ mod tests {
         let mut progress = Marks::new(&meta(), read.clone());
         let source = SourceStream::PaymentReplies;
         progress.found_source(source, 5, 7, false);
-        progress.take(3);
+        progress.take(up_to(3));
         read.note(StreamPosition { stream: source, sequence: 9 });
-        assert!(!progress.is_dirty(3));
-        let written = progress.take(4);
+        assert!(!progress.is_dirty(&up_to(3)));
+        let written = progress.take(up_to(4));
         assert_eq!(written.marks.iter().map(|mark| mark.sequence).collect::<Vec<_>>(), [9]);
         progress.found_source(source, 6, 0, true);
         assert_eq!(
             (progress.read_of(source), progress.mark(source.name()).unwrap().sequence),
             (0, 0)
         );
+    }
+
+    #[test]
+    fn a_mark_says_how_far_its_stream_is_whatever_another_one_waits_for() {
+        let mut progress = Marks::new(&meta(), Positions::default());
+        progress.found(PARTNER_COMMANDS, 5, false);
+        progress.take(up_to(3));
+        let ahead = Settled { cursor: 3, ..up_to(7) };
+        assert!(progress.is_dirty(&ahead));
+        let written = progress.take(ahead);
+        assert_eq!(written.sent, Some(OutboxSeq(3)));
+        assert_eq!(written.marks[0].settled, Some(OutboxSeq(7)));
+        let known = Meta { streams: written.marks, ..meta() };
+        let left = settled(&known);
+        assert_eq!((left.cursor, left.streams[PARTNER_COMMANDS]), (3, 7));
+        assert_eq!(left.streams[PURCHASE_EVENTS], 3);
+    }
+
+    fn up_to(row: u64) -> Settled {
+        Settled { cursor: row, streams: TARGETS.map(|stream| (stream, row)).into() }
     }
 
     fn id(text: &str) -> MessageId {

@@ -11,7 +11,7 @@ use super::Task;
 use super::ack::{self, Ack};
 use super::feed::Next;
 use super::lapse::{self, Timed};
-use super::rows::{lane_of, shown_receipt};
+use super::rows::{Found, PAGE_ROWS_MAX, lane_of, of_stream, shown_receipt};
 use crate::crash;
 use crate::metrics;
 use crate::nats::headers;
@@ -19,8 +19,8 @@ use crate::storage::describe;
 use crate::store::{OutboxSeq, StoreError, StoredRow};
 use crate::wire::outgoing::{self, Message};
 
-/// Rows made into messages at once.
-const BATCH_ROWS_MAX: usize = 64;
+/// Batches of rows taken in before acks are heard again.
+const BATCHES_PER_TURN_MAX: usize = 8;
 /// How long an order waits for the clock before it is looked at again.
 const CLOCK_PAUSE: Duration = Duration::from_millis(100);
 
@@ -34,25 +34,71 @@ pub(super) struct Sendable {
 
 pub(super) type Prepared = Arc<Sendable>;
 
+fn sendable(row: &StoredRow, mut message: Message) -> Prepared {
+    let body = Bytes::from(std::mem::take(&mut message.body));
+    Arc::new(Sendable { message, body, timed: lapse::timed(row) })
+}
+
 impl Task {
-    /// Takes new rows in and sends them, as long as there are any and they may be sent.
-    pub(super) async fn take_rows(&mut self) {
-        while self.window.has_room() && self.is_session_open() {
-            let rows = self.next_rows().await;
-            if rows.is_empty() {
-                return;
+    /// Takes rows in and sends them, as long as there are any and they may be sent. Whether it
+    /// stopped before, so that acks are heard in between.
+    pub(super) async fn take_rows(&mut self) -> bool {
+        for _ in 0..BATCHES_PER_TURN_MAX {
+            if !self.is_session_open() {
+                return false;
             }
-            for (row, message) in self.prepare(rows).await {
-                self.take_row(&row, message);
+            let is_new = self.take_new().await;
+            let is_old = self.take_behind().await;
+            if !is_new && !is_old {
+                return false;
             }
             self.send_due().await;
         }
+        true
+    }
+
+    /// What became durable since. Rows of a stream without room stay in the store.
+    async fn take_new(&mut self) -> bool {
+        let mut rows = self.next_rows().await;
+        let all: Vec<(u64, &'static str)> =
+            rows.iter().map(|row| (row.seq.0, outgoing::stream_of(row))).collect();
+        rows.retain(|row| self.window.has_room(outgoing::stream_of(row)));
+        let Some(prepared) = self.prepare(rows).await else { return false };
+        let mut prepared = prepared.into_iter().peekable();
+        for (seq, stream) in &all {
+            match prepared.next_if(|(row, _)| row.seq.0 == *seq) {
+                Some((row, message)) => {
+                    let sendable = sendable(&row, message);
+                    self.window.take(*seq, stream, lane_of(&row), sendable);
+                }
+                None => self.window.leave(*seq, stream),
+            }
+        }
+        !all.is_empty()
+    }
+
+    /// What was left in the store for a stream that has room again.
+    async fn take_behind(&mut self) -> bool {
+        let Some((stream, after)) = self.window.wants_more() else { return false };
+        let reader = self.with.storage.reader();
+        let last = self.window.taken();
+        let look = move || of_stream(reader.as_ref(), stream, after, last);
+        let Some(Found { rows, up_to }) = self.read(look).await else { return false };
+        let Some(prepared) = self.prepare(rows).await else { return false };
+        for (row, message) in prepared {
+            let (seq, lane) = (row.seq.0, lane_of(&row));
+            if !self.window.take_back(seq, stream, lane, sendable(&row, message)) {
+                return true;
+            }
+        }
+        self.window.read_up_to(stream, up_to);
+        true
     }
 
     async fn next_rows(&mut self) -> Vec<StoredRow> {
         let mut rows = Vec::new();
         let mut taken = self.window.taken();
-        while rows.len() < BATCH_ROWS_MAX {
+        while rows.len() < PAGE_ROWS_MAX {
             match self.feed.next(taken) {
                 Next::Row(row) => {
                     taken = row.seq.0;
@@ -68,8 +114,9 @@ impl Task {
     async fn read_store(&mut self, taken: u64) -> Vec<StoredRow> {
         let highest = self.feed.highest();
         let reader = self.with.storage.reader();
-        let read = move || reader.outbox_after(OutboxSeq(taken), BATCH_ROWS_MAX);
-        let rows = self.read(read).await.unwrap_or_default();
+        let read = move || reader.outbox_after(OutboxSeq(taken), PAGE_ROWS_MAX);
+        // What could not be read has not been found to be missing.
+        let Some(rows) = self.read(read).await else { return Vec::new() };
         if rows.is_empty() {
             // Durable rows are visible to readers before they are announced.
             self.window.skip_to(highest);
@@ -77,26 +124,27 @@ impl Task {
         rows
     }
 
-    /// Messages in the order of their rows, with the receipts they show.
-    async fn prepare(&self, rows: Vec<StoredRow>) -> Vec<(StoredRow, Message)> {
+    /// Messages in the order of their rows, with the receipts they show. Nothing if the store
+    /// cannot be read.
+    async fn prepare(&self, rows: Vec<StoredRow>) -> Option<Vec<(StoredRow, Message)>> {
         let context = self.with.context.clone();
         if rows.iter().all(|row| outgoing::wants_receipt(row).is_none()) {
             let convert = |row: StoredRow| {
                 let message = outgoing::message(&context, &row, None);
                 (row, message)
             };
-            return rows.into_iter().map(convert).collect();
+            return Some(rows.into_iter().map(convert).collect());
         }
         let reader = self.with.storage.reader();
-        let prepared = self.read(move || {
+        self.read(move || {
             let convert = |row: StoredRow| {
                 let shown = shown_receipt(&row, reader.as_ref())?;
                 let message = outgoing::message(&context, &row, shown.as_ref());
                 Ok((row, message))
             };
             rows.into_iter().map(convert).collect()
-        });
-        prepared.await.unwrap_or_default()
+        })
+        .await
     }
 
     /// Runs a blocking read. A store that cannot be read ends the process.
@@ -115,18 +163,6 @@ impl Task {
                 None
             }
         }
-    }
-
-    fn take_row(&mut self, row: &StoredRow, mut message: Message) {
-        let seq = row.seq.0;
-        let wanted = self.replay.as_ref().is_none_or(|r| r.wants(seq, message.stream));
-        if !wanted {
-            self.window.skip_to(seq);
-            return;
-        }
-        let body = Bytes::from(std::mem::take(&mut message.body));
-        let sendable = Sendable { message, body, timed: lapse::timed(row) };
-        self.window.take(seq, lane_of(row), Arc::new(sendable));
     }
 
     /// Sends everything that is due and allowed.
@@ -158,8 +194,8 @@ impl Task {
 
     async fn publish(&mut self, seq: u64, row: &Prepared) {
         let message = &row.message;
-        let headers =
-            headers::of_message(&message.id, message.event.as_ref(), self.window.cursor());
+        let cursor = self.window.settled_of(message.stream);
+        let headers = headers::of_message(&message.id, message.event.as_ref(), cursor);
         let reply = format!("{}.{seq}", self.inbox);
         crash::point(crash::EGRESS_BEFORE_PUBLISH);
         let publish = self.with.connection.client.publish_with_reply_and_headers(
@@ -186,7 +222,7 @@ impl Task {
         let Some(seq) = ack::row_of(&message.subject) else { return };
         match ack::read(message) {
             Ack::Stored { sequence, duplicate } => {
-                if let Some(row) = self.window.settle(seq) {
+                if let Some(row) = self.window.stored(seq) {
                     let Message { stream, id, .. } = &row.message;
                     metrics::published(stream, duplicate);
                     self.progress.marks_mut().acked(stream, sequence, id, seq);

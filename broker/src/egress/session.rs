@@ -10,7 +10,7 @@ use broker_core::batch::SourceStream;
 use schemas::stream::name;
 
 use super::Task;
-use super::heal::{Finding, Replay, Seen, judge, judge_source};
+use super::heal::{Finding, Seen, judge, judge_source};
 use crate::metrics;
 use crate::nats::connect::Epoch;
 use crate::nats::{NatsError, durability, headers, streams};
@@ -66,7 +66,8 @@ impl Task {
     }
 
     async fn compare_streams(&mut self) -> Result<(), NatsError> {
-        streams::ensure_all(&self.jetstream, &self.with.connection.client).await?;
+        let client = &self.with.connection.client;
+        streams::ensure_all(&self.jetstream, client, &self.with.streams).await?;
         durability::announce(self.with.monitoring_url.as_deref()).await;
         // Everything is read before anything is concluded: a loss that was noticed and then
         // forgotten because the next question failed would never be noticed again.
@@ -84,7 +85,7 @@ impl Task {
     }
 
     fn conclude(&mut self, found: Vec<(&'static str, (Seen, Finding))>) {
-        for (stream, (seen, finding)) in &found {
+        for (stream, (seen, finding)) in found {
             if let Finding::Lost { what, resume_after } = finding {
                 tracing::error!(
                     stream,
@@ -94,15 +95,10 @@ impl Task {
                 );
                 metrics::stream_incident(stream, what);
                 metrics::rewound(stream);
+                self.window.rewind(stream, resume_after);
             }
-            let is_new = *finding != Finding::Intact;
+            let is_new = finding != Finding::Intact;
             self.progress.marks_mut().found(stream, seen.created_unix_ns, is_new);
-        }
-        let cursor = self.window.cursor();
-        let findings = found.iter().map(|(stream, (_, finding))| (*stream, *finding));
-        if let Some((replay, resume_after)) = Replay::of(findings, self.replay.as_ref(), cursor) {
-            self.window.rewind(resume_after);
-            self.replay = Some(replay);
         }
     }
 

@@ -4,6 +4,7 @@
 use broker_core::batch::StreamPosition;
 use broker_core::engine::input::{Input, Origin, QuoteAnswer};
 use broker_core::event::{PartnerAnswer, PaymentAnswer};
+use broker_core::horizon::Horizon;
 use broker_core::partner::Partners;
 use broker_core::request::Submission;
 use schemas::catalog::Catalog;
@@ -11,7 +12,7 @@ use schemas::problem::Problem;
 use schemas::subject::{
     PartnerReplyKind, PurchaseOperation, parse_partner_reply, parse_payment_reply, parse_purchase,
 };
-use schemas::{CustomerId, PartnerId, ProviderId, RejectReason, RequestId};
+use schemas::{CustomerId, PartnerId, ProviderId, RejectReason, RequestId, Violation};
 
 use crate::clock::Clock;
 use crate::wire::command::{self, ChangeCommand};
@@ -22,6 +23,7 @@ use crate::wire::{Misfit, partner, payment, quote};
 pub struct Decoder {
     pub catalog: Catalog,
     pub partners: Partners,
+    pub horizon: Horizon,
     pub provider: ProviderId,
     pub clock: Clock,
 }
@@ -41,17 +43,29 @@ pub enum Decoded {
 pub struct Refused {
     pub reason: RejectReason,
     pub detail: String,
+    /// Every rule that the message breaks, if its fields are to blame.
+    pub violations: Vec<Violation>,
+}
+
+impl Refused {
+    pub fn new(reason: RejectReason, detail: String) -> Self {
+        Self { reason, detail, violations: Vec::new() }
+    }
 }
 
 impl From<Problem> for Refused {
     fn from(problem: Problem) -> Self {
-        Self { reason: problem.code, detail: problem.detail }
+        Self {
+            reason: problem.code,
+            detail: problem.detail,
+            violations: problem.violations.into_vec(),
+        }
     }
 }
 
 impl From<Misfit> for Refused {
     fn from(misfit: Misfit) -> Self {
-        Self { reason: misfit.reason, detail: misfit.detail }
+        Self { reason: misfit.reason, detail: misfit.detail, violations: misfit.violations }
     }
 }
 
@@ -70,13 +84,13 @@ impl Decoder {
         if let Some((provider, operation)) = parse_payment_reply(subject) {
             if provider != self.provider {
                 let detail = format!("{provider} is not our payment provider");
-                return Err(Refused { reason: RejectReason::WrongSender, detail });
+                return Err(Refused::new(RejectReason::WrongSender, detail));
             }
             let (request, answer) = payment::reply(operation, body)?;
             return Ok(Decoded::Payment { request, answer });
         }
         let detail = "the broker has no use for this subject".to_owned();
-        Err(Refused { reason: RejectReason::NotAsked, detail })
+        Err(Refused::new(RejectReason::NotAsked, detail))
     }
 
     /// A command of a customer, from a stream or the micro service.
@@ -92,7 +106,8 @@ impl Decoder {
         let change = match operation {
             PurchaseOperation::Create => {
                 let now = self.clock.now();
-                let submission = command::create(customer, body, &self.catalog, now)?;
+                let submission =
+                    command::create(customer, body, &self.catalog, &self.horizon, now)?;
                 return Ok(Decoded::Create(Box::new(submission)));
             }
             PurchaseOperation::Update => command::update(body)?,
@@ -124,7 +139,7 @@ impl Decoder {
             PartnerReplyKind::Quote | PartnerReplyKind::QuoteQueued => {
                 if self.partners.index_of(&partner).is_none() {
                     let detail = format!("{partner} is not in the partner directory");
-                    return Err(Refused { reason: RejectReason::UnknownPartner, detail });
+                    return Err(Refused::new(RejectReason::UnknownPartner, detail));
                 }
                 let answers = quote::answers(&partner, body).map_err(Misfit::from)?;
                 Ok(Decoded::Quotes { partner, answers })
@@ -166,6 +181,7 @@ impl Decoded {
 
 #[cfg(test)]
 mod tests {
+    use broker_core::Policy;
     use schemas::Digest;
     use serde_json::json;
 
@@ -240,9 +256,11 @@ mod tests {
 
     fn decode(subject: &str, body: &serde_json::Value) -> Result<Decoded, Refused> {
         let profile = broker_core::partner::PartnerProfile::cautious(fixture::partner());
+        let partners = Partners::new(vec![profile], Digest::of(b""));
         let decoder = Decoder {
             catalog: Catalog::default(),
-            partners: Partners::new(vec![profile], Digest::of(b"")),
+            partners: partners.clone(),
+            horizon: Horizon::of(&Policy::standard(partners)),
             provider: fixture::provider(),
             clock: Clock::system(),
         };

@@ -89,6 +89,7 @@ pub fn letter(
         body,
         headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
     )
+    .with_violations(refused.violations)
 }
 
 fn published(message: &Message) -> Timestamp {

@@ -5,8 +5,9 @@ use async_nats::header::NATS_MESSAGE_ID;
 use schemas::event::EventHeaders;
 use schemas::id::MessageId;
 
-/// On every message from the outbox: every row up to this sequence had been acknowledged before
-/// this message was sent. If a stream loses its tail, its last message says where to go on.
+/// On every message from the outbox: every row of its stream up to this sequence had been
+/// acknowledged before this message was sent. If a stream loses its tail, its last message says
+/// where to go on.
 pub const OUTBOX_CURSOR: &str = "Broker-Outbox-Cursor";
 
 /// `Nats-Msg-Id`, and the CloudEvents attributes of events.

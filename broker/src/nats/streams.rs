@@ -1,4 +1,5 @@
-//! Streams and consumers as declared in `schemas::stream`, created or brought up to date.
+//! Streams and consumers as declared in `schemas::stream`, with the limits of the configuration,
+//! created or brought up to date.
 //!
 //! What cannot be changed in place and would break a promise (retention, storage, a mirror) is
 //! refused by name; what can be changed is changed; what only makes things faster
@@ -13,7 +14,7 @@ use async_nats::jetstream::stream::{
 };
 use async_nats::jetstream::{Context, ErrorCode, context::GetStreamErrorKind};
 use schemas::stream::{
-    CONSUMER_FILES_UNUSABLE, ConsumerSpec, Discard, NUM_REPLICAS, StreamSpec, Tail, all,
+    CONSUMER_FILES_UNUSABLE, ConsumerSpec, Discard, NUM_REPLICAS, StreamSpec, Tail,
 };
 
 use super::NatsError;
@@ -21,15 +22,19 @@ use super::NatsError;
 /// First server with `persist_mode: async`.
 pub const PERSIST_MODE_SINCE: (i64, i64, i64) = (2, 12, 0);
 
-/// Makes every declared stream exist as declared.
+/// Makes every one of these streams exist as declared.
 ///
 /// # Errors
 /// The server refuses, or a stream exists that cannot become the declared one.
-pub async fn ensure_all(context: &Context, client: &Client) -> Result<(), NatsError> {
+pub async fn ensure_all(
+    context: &Context,
+    client: &Client,
+    specs: &[StreamSpec],
+) -> Result<(), NatsError> {
     let (major, minor, patch) = PERSIST_MODE_SINCE;
     let can_persist_async = client.is_server_compatible(major, minor, patch);
-    for spec in all() {
-        ensure(context, &spec, can_persist_async).await?;
+    for spec in specs {
+        ensure(context, spec, can_persist_async).await?;
     }
     Ok(())
 }
@@ -227,7 +232,7 @@ pub(super) fn failed(
 
 #[cfg(test)]
 mod tests {
-    use schemas::stream::{broker_consumers, by_name, name};
+    use schemas::stream::{all, broker_consumers, by_name, name};
 
     use super::*;
 

@@ -8,6 +8,7 @@ use broker_core::Engine;
 use broker_core::engine::EngineConfig;
 use broker_core::engine::ranking::RankingStart;
 use broker_core::engine::ranking::snapshot::Snapshot;
+use broker_core::horizon::Horizon;
 use broker_core::partner::Partners;
 use rand::TryRng;
 use rand::rngs::SysRng;
@@ -61,12 +62,13 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
     let connection = connect(&config.nats, &config.limits).await?;
     health.connected_by(connection.clone());
     let jetstream = jetstream::new(connection.client.clone());
-    streams::ensure_all(&jetstream, &connection.client).await?;
+    streams::ensure_all(&jetstream, &connection.client, &config.streams.specs()).await?;
     refuse_older(config, &storage, &meta, &jetstream).await?;
 
     let decoder = Arc::new(Decoder {
         catalog,
         partners: partners.clone(),
+        horizon: Horizon::of(&config.core_policy(partners.clone())),
         provider: config.payment_provider.clone(),
         clock: clock.clone(),
     });
@@ -303,6 +305,7 @@ impl Shell<'_> {
                 provider: self.config.payment_provider.clone(),
             },
             limits: self.config.limits,
+            streams: self.config.streams.specs(),
             monitoring_url: self.config.nats.monitoring_url.clone(),
         };
         let (flush, flushed) = oneshot::channel();

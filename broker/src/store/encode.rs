@@ -112,6 +112,9 @@ pub(super) fn check_progress(progress: &OutboxProgress, last: u64) -> Result<(),
         if mark.message_id.as_ref().is_some_and(|id| id.len() > MARK_ID_BYTES_MAX) {
             return refuse("its message id is too long");
         }
+        if mark.settled.is_some_and(|settled| settled.0 > last) {
+            return refuse("it names a row that there is not");
+        }
     }
     Ok(())
 }

@@ -49,6 +49,9 @@ pub struct StreamMark {
     pub message_id: Option<SmolStr>,
     /// The outbox row that became that message.
     pub outbox: Option<OutboxSeq>,
+    /// Every row for this stream up to and including this one is published. Nothing for streams
+    /// that others write to.
+    pub settled: Option<OutboxSeq>,
 }
 
 /// Answer to one [`Write`].

@@ -2,9 +2,10 @@
 
 use broker_core::Event;
 use broker_core::event::Update;
+use broker_core::horizon::Horizon;
 use broker_core::request::{Submission, Terms};
 use schemas::catalog::Catalog;
-use schemas::json::{DecodeError, decode_command};
+use schemas::json::{DecodeError, decode_command, decode_command_judged};
 use schemas::problem::Problem;
 use schemas::purchase::{
     AcceptQuote, CancelPurchase, CreatePurchase, GetPurchase, ListPurchases, UpdatePurchase,
@@ -22,19 +23,43 @@ pub struct ChangeCommand {
     pub event: Event,
 }
 
-/// `create`: resolves the identifier; expiry and id horizon are judged by the core, with its clock.
+/// `create`: resolves the identifier. Whether its instants are within the horizon is for the core
+/// to say, with its clock; a message that is wrong anyway is told that as well.
 ///
 /// # Errors
-/// The field that is wrong, or an identifier that names no single edition.
+/// Every field that is wrong, an identifier that names no single edition among them.
 pub fn create(
     customer: CustomerId,
     body: &[u8],
     catalog: &Catalog,
+    horizon: &Horizon,
     now: Timestamp,
 ) -> Result<Submission, Problem> {
-    let command: CreatePurchase = decode_command(body).map_err(|e| e.problem())?;
-    let isbn =
-        catalog.resolve(&command.item).map_err(|e| e.problem().with_request(command.request_id))?;
+    let mut resolved = None;
+    let command = decode_command_judged(body, |command: &CreatePurchase, found| {
+        resolved = Some((command.request_id, catalog.resolve(&command.item)));
+        if let Some((_, Err(error))) = &resolved {
+            found.push(error.reason(), "item.value", error.to_string());
+        }
+        if !found.is_empty() {
+            for one in horizon.judge(command.request_id, command.expires_at, now) {
+                found.push(one.reason, one.field, one.rule);
+            }
+        }
+    });
+    let about = resolved.as_ref().map(|(request, _)| *request);
+    let command = command.map_err(|error| {
+        let problem = error.problem();
+        // The id of a sample is nobody's.
+        let readable = problem.violations.iter().all(|one| one.field != "request_id");
+        match about.filter(|_| readable) {
+            Some(request) => problem.with_request(request),
+            None => problem,
+        }
+    })?;
+    let Some((_, Ok(isbn))) = resolved else {
+        return Err(Problem::new(RejectReason::Internal, "the identifier was not looked up"));
+    };
     let digest = Digest::of_value(&command);
     Ok(Submission {
         id: command.request_id,
@@ -121,7 +146,7 @@ pub fn list(body: &[u8]) -> Result<ListPurchases, Problem> {
 #[cfg(test)]
 mod tests {
     use schemas::purchase::{Mode, Strategy};
-    use schemas::{Condition, Currency, Money};
+    use schemas::{Condition, Currency, DurationMs, Money};
     use serde_json::{Value, json};
 
     use super::super::fixture;
@@ -131,7 +156,8 @@ mod tests {
     fn a_create_becomes_a_submission_of_the_subjects_customer() {
         let body = body();
         let now = Timestamp::from_unix_ms(5);
-        let submission = create(fixture::customer(), &bytes(&body), &catalog(), now).unwrap();
+        let submission =
+            create(fixture::customer(), &bytes(&body), &catalog(), &horizon(), now).unwrap();
         assert_eq!(submission.customer, fixture::customer());
         assert_eq!(submission.id, fixture::request_id());
         assert_eq!(submission.isbn, fixture::isbn());
@@ -147,7 +173,9 @@ mod tests {
         let create_digest = |value: &Value, pretty: bool| {
             let text = if pretty { format!("{value:#}") } else { value.to_string() };
             let now = Timestamp::from_unix_ms(5);
-            create(fixture::customer(), text.as_bytes(), &catalog(), now).unwrap().digest
+            create(fixture::customer(), text.as_bytes(), &catalog(), &horizon(), now)
+                .unwrap()
+                .digest
         };
         let plain = create_digest(&body(), false);
         let mut unknown = body();
@@ -177,10 +205,28 @@ mod tests {
         ] {
             let mut body = body();
             body[path] = value;
-            let problem = create(fixture::customer(), &bytes(&body), &catalog(), Timestamp::ZERO)
-                .unwrap_err();
+            let problem = refused(&body);
             assert_eq!((problem.code, problem.field.as_deref()), (reason, Some(field)));
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_resolved_or_kept_in_time_is_told_at_once() {
+        let mut body = body();
+        body["quantity"] = json!("two");
+        body["item"]["value"] = json!("9780306406158");
+        let problem = refused(&body);
+        let told: Vec<_> =
+            problem.violations.iter().map(|one| (one.code, one.field.as_str())).collect();
+        let wrong = [
+            (RejectReason::FieldInvalid, "quantity"),
+            (RejectReason::IdentifierInvalid, "item.value"),
+            (RejectReason::ExpiryOutOfRange, "expires_at"),
+        ];
+        assert_eq!(told, wrong);
+        assert_eq!(problem.request_id, Some(fixture::request_id()));
+        body["request_id"] = json!("7");
+        assert_eq!(refused(&body).request_id, None);
     }
 
     #[test]
@@ -228,6 +274,21 @@ mod tests {
 
     fn bytes(value: &Value) -> Vec<u8> {
         value.to_string().into_bytes()
+    }
+
+    fn horizon() -> Horizon {
+        let all = DurationMs(u64::MAX);
+        Horizon {
+            id_age_max: all,
+            id_ahead_max: all,
+            expiry_min: DurationMs(1),
+            expiry_max: DurationMs(9),
+        }
+    }
+
+    fn refused(body: &Value) -> Problem {
+        let (catalog, now) = (catalog(), Timestamp::ZERO);
+        create(fixture::customer(), &bytes(body), &catalog, &horizon(), now).unwrap_err()
     }
 
     fn catalog() -> Catalog {

@@ -37,6 +37,19 @@ pub fn wants_receipt(row: &StoredRow) -> Option<&OutboxRow> {
     }
 }
 
+/// Stream that must store the message of `row`, known without making it.
+pub fn stream_of(row: &StoredRow) -> &'static str {
+    match &row.outgoing {
+        Outgoing::DeadLetter(_) => stream::name::DEAD_LETTERS,
+        Outgoing::Effect(row) => match &row.effect {
+            Effect::Partner { .. } => stream::name::PARTNER_COMMANDS,
+            Effect::Payment { .. } => stream::name::PAYMENT_COMMANDS,
+            Effect::Event { .. } => stream::name::PURCHASE_EVENTS,
+            Effect::Notify { .. } => stream::name::NOTIFICATIONS,
+        },
+    }
+}
+
 /// The message that publishes `row`.
 pub fn message(context: &WireContext, row: &StoredRow, shown: Option<&Receipt>) -> Message {
     let id = row.message_id(context.incarnation);

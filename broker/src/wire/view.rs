@@ -26,7 +26,20 @@ pub fn reply(answer: Answer, request: Option<RequestId>) -> Option<CommandReply>
 
 /// A refusal, and when the same may succeed.
 pub fn problem(reason: RejectReason, detail: String, retry_after: Option<DurationMs>) -> Problem {
-    Problem { retry_after_ms: retry_after, ..Problem::new(reason, detail) }
+    let field = field_of(reason).map(str::to_owned);
+    Problem { retry_after_ms: retry_after, field, ..Problem::new(reason, detail) }
+}
+
+/// The field that the core means, for the reasons that can only mean one.
+const fn field_of(reason: RejectReason) -> Option<&'static str> {
+    match reason {
+        RejectReason::RequestIdOutOfRange => Some("request_id"),
+        RejectReason::ExpiryOutOfRange => Some("expires_at"),
+        RejectReason::CurrencyUnsupported => Some("max_total.currency"),
+        RejectReason::TokenInvalid => Some("accept_token"),
+        RejectReason::VersionConflict => Some("if_version"),
+        _ => None,
+    }
 }
 
 /// The whole request; no address, no payment token, no accept token.

@@ -11,7 +11,7 @@ use broker::store::disk::DiskError;
 use broker::store::disk::audit::{self, DiskAudit, read_record, request_body};
 use broker::store::disk::basic::DiskCommand;
 use broker::store::disk::head::DiskHead;
-use broker::store::disk::meta::{DiskIdentity, DiskMark, DiskTail, Tail};
+use broker::store::disk::meta::{DiskIdentity, DiskMark, DiskTail, Tail, mark_payload, read_mark};
 use broker::store::disk::outbox::{self, DiskOutbox, effects_record, letter_record};
 use broker::store::disk::ranking::{DiskRanked, DiskRanking};
 use broker::store::disk::receipt;
@@ -453,15 +453,17 @@ fn the_tail_is_frozen() {
 
 #[test]
 fn stream_marks_are_frozen() {
-    let known = mark("PURCHASE_EVENTS", 1_795_176_000_123_456_789, 12);
+    let published = mark("PURCHASE_EVENTS", 1_795_176_000_123_456_789, 12);
     golden(
         "mark",
-        &[],
-        |_| vec![bytes(&DiskMark::from(&known))],
+        &["settled"],
+        |_| vec![mark_payload(&published)],
         |payload| {
-            let disk: DiskMark<'_> = read(payload);
-            let meaning = format!("{disk:?}");
-            (meaning, bytes(&DiskMark::from(&disk.into_domain("PURCHASE_EVENTS"))))
+            let (disk, _) = postcard::take_from_bytes::<DiskMark<'_>>(payload).unwrap();
+            let known = read_mark("PURCHASE_EVENTS", payload).unwrap();
+            let settled =
+                known.settled.map(|seq| format!(" settled {}", seq.0)).unwrap_or_default();
+            (format!("{disk:?}{settled}"), mark_payload(&known))
         },
     );
 }

@@ -62,9 +62,9 @@ pub(in crate::cli) struct Word {
     /// Why.
     #[arg(long, value_parser = text::<200>, value_name = "TEXT")]
     reason: Text<200>,
-    /// Who says so.
-    #[arg(long, env = "USER", value_parser = text::<64>, value_name = "NAME")]
-    by: Text<64>,
+    /// Who answers for it.
+    #[arg(long, alias = "by", env = "BROKER_ACTOR", value_parser = text::<64>, value_name = "NAME")]
+    actor: Text<64>,
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -99,7 +99,7 @@ impl Word {
             partner_id: self.partner.clone(),
             action,
             for_ms: length.map(|length| DurationMs(ms(length))),
-            by: self.by,
+            by: self.actor,
             reason: self.reason,
         };
         let doing = format!("{} partner {}", name(&action), self.partner);

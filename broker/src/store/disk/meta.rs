@@ -5,8 +5,8 @@ use schemas::Timestamp;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::DiskError;
 use super::basic::{at, ms};
+use super::{DiskError, decode, decode_first, encode};
 use crate::store::row::{CommitNumber, Incarnation, OutboxSeq};
 use crate::store::write::StreamMark;
 
@@ -75,7 +75,8 @@ impl TryFrom<DiskTail> for Tail {
     }
 }
 
-/// What is known of one stream; its name is the key.
+/// What is known of one stream; its name is the key. Behind it, for a stream that we publish to,
+/// the row up to which its rows are published: marks of earlier versions end before that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskMark<'a> {
     created_unix_ns: i128,
@@ -84,28 +85,33 @@ pub struct DiskMark<'a> {
     outbox: Option<u64>,
 }
 
-impl<'a> From<&'a StreamMark> for DiskMark<'a> {
-    fn from(mark: &'a StreamMark) -> Self {
-        Self {
-            created_unix_ns: mark.created_unix_ns,
-            sequence: mark.sequence,
-            message_id: mark.message_id.as_deref(),
-            outbox: mark.outbox.map(|seq| seq.0),
-        }
-    }
+/// The payload of a mark.
+pub fn mark_payload(mark: &StreamMark) -> Vec<u8> {
+    let mut payload = encode(&DiskMark {
+        created_unix_ns: mark.created_unix_ns,
+        sequence: mark.sequence,
+        message_id: mark.message_id.as_deref(),
+        outbox: mark.outbox.map(|seq| seq.0),
+    });
+    payload.extend(mark.settled.iter().flat_map(|seq| encode(&seq.0)));
+    payload
 }
 
-impl DiskMark<'_> {
-    /// The mark stored for `stream`.
-    pub fn into_domain(self, stream: &str) -> StreamMark {
-        StreamMark {
-            stream: SmolStr::new(stream),
-            created_unix_ns: self.created_unix_ns,
-            sequence: self.sequence,
-            message_id: self.message_id.map(SmolStr::new),
-            outbox: self.outbox.map(OutboxSeq),
-        }
-    }
+/// The mark stored for `stream`.
+///
+/// # Errors
+/// Bytes that are no mark, or bytes left over.
+pub fn read_mark(stream: &str, payload: &[u8]) -> Result<StreamMark, DiskError> {
+    let (disk, rest) = decode_first::<DiskMark<'_>>("mark", payload)?;
+    let settled = if rest.is_empty() { None } else { Some(decode("mark", rest)?) };
+    Ok(StreamMark {
+        stream: SmolStr::new(stream),
+        created_unix_ns: disk.created_unix_ns,
+        sequence: disk.sequence,
+        message_id: disk.message_id.map(SmolStr::new),
+        outbox: disk.outbox.map(OutboxSeq),
+        settled: settled.map(OutboxSeq),
+    })
 }
 
 impl Tail {

@@ -13,7 +13,7 @@ use super::chunks::{self, Place};
 use super::group::Group;
 use super::{FjallStore, StoreStats, engine, keys, spaces};
 use crate::store::disk::head::DiskHead;
-use crate::store::disk::meta::{DiskMark, DiskTail};
+use crate::store::disk::meta::{DiskTail, mark_payload};
 use crate::store::disk::ranking::{DiskRanked, DiskRanking};
 use crate::store::disk::{audit, decode, encode};
 use crate::store::encode::{EncodedBatch, check_progress, decided_at, encode_batch, encode_letter};
@@ -68,7 +68,7 @@ impl FjallStore {
         }
         let marks = std::mem::take(&mut group.marks);
         for mark in marks.values() {
-            let payload = encode(&DiskMark::from(mark));
+            let payload = mark_payload(mark);
             group.put(&self.spaces.meta, &keys::mark(&mark.stream), &payload);
         }
         if let Some(snapshot) = group.ranking.take() {

@@ -20,7 +20,7 @@ use super::published::Published;
 use super::spaces::{self, Spaces};
 use crate::store::disk::basic::DiskCommand;
 use crate::store::disk::head::DiskHead;
-use crate::store::disk::meta::{DiskMark, DiskTail, Tail};
+use crate::store::disk::meta::{DiskTail, Tail, read_mark};
 use crate::store::disk::ranking::{DiskRanked, DiskRanking};
 use crate::store::disk::seal::open;
 use crate::store::disk::submission::DiskSubmission;
@@ -188,9 +188,9 @@ impl FjallReader {
             let (key, value) = entry.into_inner().map_err(|e| place.broken(e))?;
             let name = String::from_utf8_lossy(&key[keys::MARK_PREFIX.len()..]);
             let mark = open(&key, &value)
-                .and_then(|payload| decode::<DiskMark<'_>>("mark", payload))
+                .and_then(|payload| read_mark(&name, payload))
                 .map_err(|e| place.damaged(&key, &e))?;
-            marks.push(mark.into_domain(&name));
+            marks.push(mark);
         }
         Ok(marks)
     }

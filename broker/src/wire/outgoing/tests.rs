@@ -85,6 +85,18 @@ fn every_message_is_stored_by_the_stream_it_names() {
 }
 
 #[test]
+fn the_stream_of_a_row_is_known_without_its_message() {
+    let mut rows: Vec<StoredRow> =
+        table().into_iter().map(|(e, _, _)| fixture::stored(e)).collect();
+    rows.push(fixture::stored(event(EventKind::ALL[0])));
+    rows.push(fixture::stored(notify(Outcome::ALL[0], None)));
+    rows.push(fixture::stored_letter());
+    for row in rows {
+        assert_eq!(stream_of(&row), message(&context(), &row, None).stream);
+    }
+}
+
+#[test]
 fn an_order_without_a_hold_names_no_reservation() {
     let effect =
         Effect::Partner { partner: fixture::partner(), attempt: 1, command: fixture::place(false) };

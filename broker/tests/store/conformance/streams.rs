@@ -183,6 +183,7 @@ pub(crate) fn mark(stream: &str, created_unix_ns: i128, sequence: u64) -> Stream
         sequence,
         message_id: Some("some-id".into()),
         outbox: Some(OutboxSeq(4)),
+        settled: Some(OutboxSeq(1)),
     }
 }
 
@@ -203,5 +204,9 @@ pub(super) fn stream_marks_are_kept_until_replaced(rig: &mut dyn Rig) -> Verdict
     let nameless = commit(rig, vec![progress(vec![mark("", 1, 1)])])?;
     let refused = matches!(nameless[0], Committed::Refused(Refusal::Mark { .. }));
     ensure!(refused, "a nameless mark was answered {:?}", nameless[0]);
+    let ahead = StreamMark { settled: Some(OutboxSeq(u64::MAX)), ..mark("EVENTS", -1, 9) };
+    let answer = commit(rig, vec![progress(vec![ahead])])?;
+    let refused = matches!(answer[0], Committed::Refused(Refusal::Mark { .. }));
+    ensure!(refused, "a mark ahead of the outbox was answered {:?}", answer[0]);
     Ok(())
 }
