@@ -35,7 +35,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 pub use args::Args;
-pub use plan::Profile;
+pub use plan::{Profile, room_for_outcomes};
 pub(crate) use raw::{RAW_ROLE, RawArgs, serve as serve_raw};
 pub use report::Report;
 

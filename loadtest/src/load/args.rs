@@ -27,6 +27,9 @@ pub struct Args {
     /// One strategy, or a mix such as `balanced=70,cheapest=20,fast=10`.
     #[arg(long, value_name = "MIX")]
     pub strategy: Option<Mix>,
+    /// How customers send: published to the stream, or asked of the micro service.
+    #[arg(long, value_enum, default_value_t = Door::Stream)]
+    pub door: Door,
     /// One connection for all partners, or one each.
     #[arg(long, value_enum, default_value_t = Connections::Shared)]
     pub connections: Connections,
@@ -95,6 +98,14 @@ pub struct BudgetArgs {
 pub enum Connections {
     Shared,
     Own,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Door {
+    /// Published to JetStream: the acknowledgement says that the server has it.
+    Stream,
+    /// Request and reply: the answer says that the broker has it, or that it has too much to do.
+    Service,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

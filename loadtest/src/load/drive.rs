@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use async_nats::header::NATS_MESSAGE_ID;
-use async_nats::{HeaderMap, jetstream};
-use schemas::purchase::CreatePurchase;
-use schemas::{CustomerId, subject, subject::PurchaseOperation};
+use async_nats::{Client, HeaderMap, Request, jetstream};
+use schemas::purchase::{CommandReply, CreatePurchase};
+use schemas::{CustomerId, json, subject, subject::PurchaseOperation};
 use tests::auditor::{Answer, Command, Route, Sent};
 use tests::harness::{Cluster, SubLedger, message_id, now};
 use tokio::task::JoinSet;
 
+use super::args::Door;
 use super::arrivals::Arrivals;
 use super::ear::Ear;
 use super::plan::{Load, Plan};
@@ -31,6 +32,8 @@ pub(super) const WARM_UP: Duration = Duration::from_secs(2);
 /// Everything that sending needs; cheap to copy.
 #[derive(Clone)]
 struct Counter {
+    door: Door,
+    client: Client,
     jetstream: jetstream::Context,
     ledger: SubLedger,
     ear: Ear,
@@ -48,7 +51,8 @@ pub(super) async fn run(
         .max_ack_inflight(PUBLISHES_MAX)
         .backpressure_on_inflight(true)
         .build(cluster.client().clone());
-    let counter = Counter { jetstream, ledger: cluster.ledger().clone(), ear: ear.clone() };
+    let (client, ledger) = (cluster.client().clone(), cluster.ledger().clone());
+    let counter = Counter { door: plan.door, client, jetstream, ledger, ear: ear.clone() };
     match plan.load {
         Load::Open { rate } => open(plan, rate, shop, counter).await,
         Load::Closed { in_flight } => closed(plan, in_flight, shop, counter).await,
@@ -98,8 +102,45 @@ async fn closed(plan: &Plan, in_flight: usize, shop: Shop, counter: Counter) -> 
 }
 
 impl Counter {
-    /// Publishes until the stream has it, always with the same bytes and id.
     async fn send(&self, customer: CustomerId, create: CreatePurchase) -> anyhow::Result<()> {
+        match self.door {
+            Door::Stream => self.publish(customer, create).await,
+            Door::Service => self.ask(customer, create).await,
+        }
+    }
+
+    /// Asks until the broker has it. Whoever is told to come later does.
+    async fn ask(&self, customer: CustomerId, create: CreatePurchase) -> anyhow::Result<()> {
+        let request = create.request_id;
+        let command = Command::Create(Box::new(create));
+        let subject = subject::purchase_api(PurchaseOperation::Create, &customer);
+        for _ in 0..COPIES_MAX {
+            let at = now();
+            let asked = Request::new().payload(command.body()).timeout(Some(ACK_TIMEOUT));
+            let reply = self.client.send_request(subject.clone(), asked).await.ok();
+            let reply: Option<CommandReply> =
+                reply.and_then(|reply| json::decode(&reply.payload, usize::MAX).ok());
+            let answer =
+                reply.clone().map_or(Answer::Silent, |reply| Answer::Reply(Box::new(reply)));
+            let (customer, command) = (customer.clone(), command.clone());
+            let (route, answered) = (Route::Service, now());
+            self.ledger.record(Sent { customer, command, route, at, answered, answer });
+            match reply {
+                Some(CommandReply::Accepted { .. }) => return Ok(()),
+                Some(CommandReply::Rejected(problem)) => {
+                    let Some(later) = problem.retry_after_ms else {
+                        anyhow::bail!("request {request} was refused: {}", problem.detail)
+                    };
+                    tokio::time::sleep(later.into()).await;
+                }
+                None => {}
+            }
+        }
+        anyhow::bail!("request {request} was not accepted, asked {COPIES_MAX} times")
+    }
+
+    /// Publishes until the stream has it, always with the same bytes and id.
+    async fn publish(&self, customer: CustomerId, create: CreatePurchase) -> anyhow::Result<()> {
         let request = create.request_id;
         let command = Command::Create(Box::new(create));
         let (body, id) = (command.body(), message_id(&customer, &command));

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use broker::config::OverloadConfig;
+use broker::config::{OverloadConfig, StreamsConfig};
 use partner_sim::config::{Connections, PartnerGroup};
 use partner_sim::latency::Latency;
 use partner_sim::profile::ProfileName;
 use schemas::Isbn13;
 use tests::harness::{Scenario, book};
 
-use super::args::{Args, BudgetArgs};
+use super::args::{Args, BudgetArgs, Door};
 use super::mix::Mix;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,7 @@ pub(super) struct Plan {
     pub(super) load: Load,
     pub(super) length: Duration,
     pub(super) partners: u16,
+    pub(super) door: Door,
     pub(super) connections: Connections,
     pub(super) mix: Mix,
     pub(super) seed: u64,
@@ -45,8 +46,15 @@ pub(super) struct Plan {
 
 /// Copies of the one book of [`Profile::Flash`], over all stores.
 pub(super) const FLASH_COPIES: u32 = 500;
+/// Nobody reads outcomes away: with the room as shipped a long run would measure a full stream.
+const OUTCOMES_BYTES_MAX: u64 = 16 << 30;
 /// Books of the other profiles.
 const BOOKS: u32 = 2_000;
+
+/// Streams that hold every outcome of a run.
+pub fn room_for_outcomes() -> StreamsConfig {
+    StreamsConfig { notifications_max_bytes: OUTCOMES_BYTES_MAX, ..StreamsConfig::default() }
+}
 
 impl Profile {
     pub(super) const fn label(self) -> &'static str {
@@ -119,6 +127,7 @@ impl Plan {
             load: profile.load(args),
             length: Duration::from_secs(args.seconds.unwrap_or(profile.seconds())),
             partners: args.partners.unwrap_or(100),
+            door: args.door,
             connections,
             mix: args.strategy.unwrap_or(mix),
             seed: args.seed,
@@ -137,6 +146,7 @@ impl Plan {
             region_calls_burst: CALLS_PER_S,
             ..scenario.overload
         };
+        scenario.streams = room_for_outcomes();
         scenario.log_filter = Some("warn".to_owned());
         scenario.policy.tier_size = self.tier_size;
         scenario.sim.nats.connections = self.connections;
