@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use broker::store::disk::basic::DiskCommand;
 use broker::store::disk::head::DiskHead;
-use broker::store::disk::meta::{DiskIdentity, DiskMark, DiskTail, Tail};
+use broker::store::disk::meta::{DiskIdentity, DiskTail, Tail, mark_payload, read_mark};
 use broker::store::disk::quote::DiskQuote;
 use broker::store::disk::receipt;
 use broker::store::disk::submission::DiskSubmission;
@@ -190,11 +190,8 @@ fn tail(payload: &[u8]) -> Option<()> {
 }
 
 fn mark(payload: &[u8]) -> Option<()> {
-    let disk = decode::<DiskMark<'_>>("mark", payload).ok()?;
-    let mark = disk.into_domain("STREAM");
-    let written = encode(&DiskMark::from(&mark));
-    let again = decode::<DiskMark<'_>>("mark", &written);
-    same(again.map(|disk| disk.into_domain("STREAM")), &mark);
+    let mark = read_mark("STREAM", payload).ok()?;
+    same(read_mark("STREAM", &mark_payload(&mark)), &mark);
     Some(())
 }
 

@@ -8,6 +8,7 @@ use broker::ingress::decode::{Decoded, Decoder};
 use broker_core::batch::{AuditRow, Change};
 use broker_core::engine::input::QuoteOutcome;
 use broker_core::event::Event;
+use broker_core::horizon::Horizon;
 use broker_core::partner::{PartnerProfile, Partners};
 use broker_core::policy::Policy;
 use broker_core::quote::Quote;
@@ -41,9 +42,11 @@ impl TimeSource for Frozen {
 
 static DECODER: LazyLock<Decoder> = LazyLock::new(|| {
     let acme = PartnerId::parse("acme").expect("a valid id");
+    let partners = Partners::new(vec![PartnerProfile::cautious(acme)], Digest::of(b"fuzz"));
     Decoder {
         catalog: Catalog::parse(CATALOG).expect("a valid catalog"),
-        partners: Partners::new(vec![PartnerProfile::cautious(acme)], Digest::of(b"fuzz")),
+        partners: partners.clone(),
+        horizon: Horizon::of(&Policy::standard(partners)),
         provider: ProviderId::parse("simpay").expect("a valid id"),
         clock: Clock::new(Frozen),
     }

@@ -62,6 +62,7 @@ impl Broker {
                 json: false,
             },
             limits: scenario.limits,
+            streams: scenario.streams,
             overload: scenario.overload,
             customers: scenario.customers.clone(),
             policy: scenario.policy.clone(),

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use broker::config::{CustomersConfig, Limits, OverloadConfig, PolicyOverrides};
+use broker::config::{CustomersConfig, Limits, OverloadConfig, PolicyOverrides, StreamsConfig};
 use partner_sim::config::{PartnerGroup, PriceScript, SimConfig, StockScript};
 use partner_sim::payment::PaymentSettings;
 use partner_sim::price::ScriptedPrice;
@@ -21,6 +21,7 @@ pub struct Scenario {
     /// Numbers of the broker's core that differ from the standard ones.
     pub policy: PolicyOverrides,
     pub limits: Limits,
+    pub streams: StreamsConfig,
     /// Wide enough for a few customers who are in a hurry; the rest is as shipped.
     pub overload: OverloadConfig,
     pub customers: CustomersConfig,
@@ -123,6 +124,12 @@ impl Scenario {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    #[must_use]
+    pub fn streams(mut self, streams: StreamsConfig) -> Self {
+        self.streams = streams;
         self
     }
 

@@ -87,6 +87,8 @@ impl Coverage {
             Fact::DuplicateQuote => "duplicate_quote",
             Fact::InvalidQuote { .. } => "invalid_quote",
             Fact::CommitConflict { .. } => "commit_conflict",
+            // Its rows are counted with the transition.
+            Fact::Hold { .. } => return,
             Fact::Waits { .. }
             | Fact::LetIn { .. }
             | Fact::Rung(_)

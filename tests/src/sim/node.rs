@@ -24,6 +24,7 @@ use broker_core::engine::EngineConfig;
 use broker_core::engine::input::{Input, Origin};
 use broker_core::engine::output::{Answer, Output};
 use broker_core::engine::ranking::{RankingStart, Word};
+use broker_core::horizon::Horizon;
 use broker_core::{Engine, Policy};
 use schemas::catalog::Catalog;
 use schemas::{DurationMs, ProviderId, RequestId, Timestamp};
@@ -127,6 +128,7 @@ impl Node {
             decoder: Decoder {
                 catalog: setup.catalog.clone(),
                 partners,
+                horizon: Horizon::of(&setup.policy),
                 provider: setup.provider.clone(),
                 clock: clock.clone(),
             },

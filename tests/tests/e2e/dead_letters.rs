@@ -49,14 +49,14 @@ async fn expect_dead(stage: &Stage, bad: &Bad) {
     assert_eq!(letter.payload_bytes, bad.body.len() as u64, "{what}");
 }
 
-fn with_another_check_digit(isbn: &str) -> String {
+pub(crate) fn with_another_check_digit(isbn: &str) -> String {
     let (body, check) = isbn.split_at(isbn.len() - 1);
     let other = (check.parse::<u8>().unwrap() + 1) % 10;
     format!("{body}{other}")
 }
 
 /// The broker is alive, and buys.
-async fn still_buys(stage: &mut Stage, isbn: schemas::Isbn13) {
+pub(crate) async fn still_buys(stage: &mut Stage, isbn: schemas::Isbn13) {
     let (live, _) = stage.broker.page("/live").await.unwrap();
     assert_eq!(live, 200);
     let create = Order::of(isbn).build();

@@ -7,12 +7,14 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail like the test itself")]
 
 mod accepting;
+mod bad_input;
 mod buying;
 mod canceling;
 mod command_line;
 mod crash_points;
 mod dead_letters;
 mod expiring;
+mod full_streams;
 mod idempotency;
 mod incidents;
 mod kill_broker;
@@ -22,6 +24,7 @@ mod misbehaving;
 mod paying;
 mod permissions;
 mod refused_starts;
+mod replaying;
 mod stage;
 mod steering;
 mod storing;

@@ -342,7 +342,7 @@ async fn the_operator_may_ask_for_a_backup_and_nobody_else_is_left_waiting() {
 async fn the_operator_may_steer_partners_and_a_partner_may_not_ban_its_rivals() {
     let (server, dir) = (guarded().await, tempfile::tempdir().unwrap());
     let _broker = serving(&server, dir.path()).await;
-    let ban = ["partners", "ban", "acme-books", "--for", "1h", "--reason", "x", "--by", "me"];
+    let ban = ["partners", "ban", "acme-books", "--for", "1h", "--reason", "x", "--actor", "me"];
     command(&server, "operator", &ban).await.ok();
     let shown = command(&server, "operator", &["partners", "standing"]).await.ok().out;
     assert!(shown.contains("ban until"), "{shown}");

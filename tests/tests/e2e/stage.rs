@@ -7,14 +7,16 @@ use std::time::Duration;
 use broker::config::PolicyOverrides;
 use partner_sim::config::SimConfig;
 use partner_sim::price::ScriptedPrice;
+use schemas::catalog::CatalogEntry;
 use schemas::event::{DeadLetter, Notification, NotificationOutcome};
 use schemas::id::Key;
 use schemas::purchase::{CommandReply, CreatePurchase, PurchaseView};
 use schemas::stream::name;
 use schemas::subject::{PartnerOperation, parse_partner_command};
+use schemas::text::Text;
 use schemas::{DurationMs, Isbn13, RejectReason, RequestId, Timestamp, json};
 use tests::auditor::{Evidence, Seen, audit};
-use tests::harness::{Cluster, HarnessError, Scenario, StreamTail, now, wait};
+use tests::harness::{Cluster, HarnessError, Scenario, StreamTail, book, now, wait};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Clusters at the same time, whatever the number of test threads: three processes each, on a
@@ -255,4 +257,15 @@ impl Books<'_> {
 pub(crate) fn asks_about(seen: &Seen, isbn: Isbn13) -> bool {
     let question = schemas::subject::parse_partner_quote(&seen.subject).is_some();
     question && String::from_utf8_lossy(&seen.body).contains(&isbn.to_string())
+}
+
+/// An entry of the catalog: book `n` of the harness under this title.
+pub(crate) fn edition(n: u32, title: &str) -> CatalogEntry {
+    CatalogEntry {
+        isbn13: book(n),
+        title: Text::parse(title).unwrap(),
+        authors: Vec::new(),
+        edition: None,
+        other_ids: Vec::new(),
+    }
 }

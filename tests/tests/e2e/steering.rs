@@ -36,7 +36,7 @@ async fn a_banned_partner_is_not_asked_also_after_a_restart_until_the_ban_is_tak
             .price("shop", second, flat(1500)),
     )
     .await;
-    let says = ["--reason", "sells what it has not", "--by", "ann"];
+    let says = ["--reason", "sells what it has not", "--actor", "ann"];
     let ban = [&["ban", "bait", "--for", "1h"], says.as_slice()].concat();
     assert_eq!(partners(&stage, &ban).await.ok().json()["result"], "kept");
     stage.broker.kill_9().unwrap();
@@ -83,7 +83,7 @@ async fn a_word_that_cannot_be_taken_says_why() {
     let ever = [&["pin", "shop", "--for", "1000d"], says.as_slice()].concat();
     let said = partners(&stage, &ever).await;
     assert!(said.err.contains("for_ms"), "{said:#?}");
-    let unreasoned = partners(&stage, &["pin", "shop", "--for", "1h", "--by", "ann"]).await;
+    let unreasoned = partners(&stage, &["pin", "shop", "--for", "1h", "--actor", "ann"]).await;
     assert!(unreasoned.ends(2).err.contains("--reason"));
     assert_eq!(standing(&stage, "shop").await["tier"], "first");
 }

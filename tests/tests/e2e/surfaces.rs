@@ -2,9 +2,12 @@
 //! streams, and what an acknowledgement is worth.
 
 use async_nats::jetstream::stream::{RetentionPolicy, StorageType};
+use broker::config::Limits;
+use futures_util::future::join_all;
 use partner_sim::profile::ProfileName::Instant;
+use schemas::RejectReason;
 use schemas::event::NotificationOutcome::Ordered;
-use schemas::purchase::{ListPurchases, ListReply, PurchaseStatus};
+use schemas::purchase::{CommandReply, ListPurchases, ListReply, PurchaseStatus};
 use schemas::stream;
 use schemas::subject::{PurchaseOperation, purchase_api_endpoint};
 use tests::harness::{Order, book, wait};
@@ -94,6 +97,27 @@ async fn a_broker_that_says_it_is_ready_answers_at_once() {
         stage.broker.terminate().await.unwrap();
         stage.broker.start().await.unwrap();
     }
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_finds_no_place_at_the_micro_service_is_told_when_to_come_back() {
+    let limits = Limits { service_in_flight_max: 1, ..Limits::default() };
+    let mut stage = start(world("one place", 153).partners(Instant, 1).limits(limits)).await;
+    let ann = stage.requester("ann");
+    let creates: Vec<_> = (0..64).map(|n| Order::of(book(1330 + n)).build()).collect();
+    let replies = join_all(creates.iter().map(|create| ann.create(create))).await;
+    let mut refused = 0;
+    for (create, reply) in creates.iter().zip(replies) {
+        if let CommandReply::Rejected(problem) = reply.unwrap() {
+            assert_eq!(problem.code, RejectReason::Overloaded);
+            assert!(problem.retry_after_ms.is_some(), "{problem:?}");
+            refused += 1;
+        } else {
+            stage.told(create.request_id, Ordered).await;
+        }
+    }
+    assert!(refused > 0, "64 calls at once found one place");
     stage.judge().await;
 }
 

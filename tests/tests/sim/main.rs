@@ -7,19 +7,20 @@ use tests::sim::script::Case;
 use tests::sim::{regressions, report};
 
 /// Seeds that every run of the suite tries.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 2_000;
 /// Seeds that are run twice.
 const TWICE: u64 = 50;
 const JOBS: usize = 2;
 /// What takes more seeds than these; a hunt of [`tests::sim::cli::RUNS_FOR_COVERAGE`] runs demands
 /// it all the same.
-const RARE: [&str; 6] = [
+const RARE: [&str; 7] = [
     "row T20",
     "incident late_order",
     "event late_offer",
     "event ruled_found",
     "event ruled_not_found",
     "reason reservation_expired",
+    "reason authorization_expired",
 ];
 
 const SIMULATOR: Simulator = Simulator;

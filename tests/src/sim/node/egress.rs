@@ -5,10 +5,9 @@ use std::rc::Rc;
 use broker::config::Limits;
 use broker::egress::ack::Ack;
 use broker::egress::feed::{Feed, Next, Outlet, feed};
-use broker::egress::heal::Replay;
 use broker::egress::lapse::{self, Timed};
-use broker::egress::progress::{Marks, SAVE_INTERVAL};
-use broker::egress::rows::{lane_of, shown_receipt};
+use broker::egress::progress::{Marks, SAVE_INTERVAL, settled};
+use broker::egress::rows::{Found, PAGE_ROWS_MAX, lane_of, of_stream, shown_receipt};
 use broker::egress::window::{Bounds, Window};
 use broker::positions::Positions;
 use broker::store::{Meta, OutboxSeq, StoredRow};
@@ -21,8 +20,6 @@ use crate::auditor::Promise;
 use crate::sim::jetstream::Message;
 use crate::sim::scene::{Publish, Scene, Sender};
 
-/// Rows read from the store at once.
-const BATCH_ROWS_MAX: usize = 64;
 /// How long an order waits for the clock before it is looked at again.
 const CLOCK_PAUSE_MS: DurationMs = DurationMs(100);
 /// How long a session that could not be opened waits before the next try.
@@ -41,7 +38,6 @@ pub(super) struct Egress {
     feed: Feed,
     window: Window<Rc<Sendable>>,
     pub(super) marks: Marks,
-    pub(super) replay: Option<Replay>,
     /// The connection whose streams have been compared.
     pub(super) session: Option<u64>,
     /// When a session that could not be opened is tried again.
@@ -56,9 +52,8 @@ impl Egress {
         Self {
             outlet,
             feed,
-            window: Window::new(meta.outbox_sent.0, Bounds::from(&Limits::default())),
+            window: Window::new(&settled(meta), Bounds::from(&Limits::default())),
             marks: Marks::new(meta, read),
-            replay: None,
             session: None,
             retry_at: None,
             saved_at: Timestamp::ZERO,
@@ -78,19 +73,14 @@ impl Egress {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        let cursor = self.window.cursor();
         self.window.is_empty()
             && self.feed.is_drained(self.window.taken())
-            && !self.marks.is_dirty(cursor)
+            && !self.marks.is_dirty(&self.window.settled())
             && !self.saving
     }
 
-    pub(super) fn cursor(&self) -> u64 {
-        self.window.cursor()
-    }
-
-    pub(super) fn rewind(&mut self, cursor: u64) {
-        self.window.rewind(cursor);
+    pub(super) fn rewind(&mut self, stream: &'static str, after: u64) {
+        self.window.rewind(stream, after);
     }
 
     pub(super) fn resend_in_flight(&mut self, scene: &Scene) {
@@ -100,7 +90,7 @@ impl Egress {
     fn next_rows(&mut self, scene: &Scene) -> Vec<StoredRow> {
         let mut rows = Vec::new();
         let mut taken = self.window.taken();
-        while rows.len() < BATCH_ROWS_MAX {
+        while rows.len() < PAGE_ROWS_MAX {
             match self.feed.next(taken) {
                 Next::Row(row) => {
                     taken = row.seq.0;
@@ -115,7 +105,7 @@ impl Egress {
 
     fn read_store(&mut self, taken: u64, scene: &Scene) -> Vec<StoredRow> {
         let highest = self.feed.highest();
-        let rows = scene.reader.outbox_after(OutboxSeq(taken), BATCH_ROWS_MAX);
+        let rows = scene.reader.outbox_after(OutboxSeq(taken), PAGE_ROWS_MAX);
         let rows = rows.expect("the twin can always be read");
         if rows.is_empty() {
             self.window.skip_to(highest);
@@ -153,37 +143,60 @@ impl Node {
         if !self.is_session_open() {
             return self.connection.and(self.egress.retry_at);
         }
-        let window = self.egress.window.next_due().map(|instant| scene.time_of(instant));
-        let dirty = self.egress.marks.is_dirty(self.egress.cursor()) && !self.egress.saving;
+        let window = &self.egress.window;
+        let dirty = self.egress.marks.is_dirty(&window.settled()) && !self.egress.saving;
+        let window = window.next_due(scene.instant()).map(|instant| scene.time_of(instant));
         let save = dirty.then(|| self.egress.saved_at.saturating_add(save_interval()));
         [window, save].into_iter().flatten().min()
     }
 
     fn take_rows(&mut self, scene: &mut Scene) -> Result<(), Died> {
-        while self.egress.window.has_room() && self.is_session_open() {
-            let rows = self.egress.next_rows(scene);
-            if rows.is_empty() {
+        while self.is_session_open() {
+            let is_new = self.take_new(scene);
+            let is_old = self.take_behind(scene);
+            if !is_new && !is_old {
                 return Ok(());
-            }
-            for row in rows {
-                self.take_row(&row, scene);
             }
             self.send_due(scene)?;
         }
         Ok(())
     }
 
-    fn take_row(&mut self, row: &StoredRow, scene: &Scene) {
+    fn take_new(&mut self, scene: &Scene) -> bool {
+        let rows = self.egress.next_rows(scene);
+        for row in &rows {
+            let (seq, stream) = (row.seq.0, outgoing::stream_of(row));
+            if self.egress.window.has_room(stream) {
+                let sendable = self.sendable(row, scene);
+                self.egress.window.take(seq, stream, lane_of(row), sendable);
+            } else {
+                self.egress.window.leave(seq, stream);
+            }
+        }
+        !rows.is_empty()
+    }
+
+    fn take_behind(&mut self, scene: &Scene) -> bool {
+        let Some((stream, after)) = self.egress.window.wants_more() else { return false };
+        let last = self.egress.window.taken();
+        let found = of_stream(scene.reader.as_ref(), stream, after, last);
+        let Found { rows, up_to } = found.expect("the twin can always be read");
+        for row in rows {
+            let (seq, lane) = (row.seq.0, lane_of(&row));
+            let sendable = self.sendable(&row, scene);
+            if !self.egress.window.take_back(seq, stream, lane, sendable) {
+                return true;
+            }
+        }
+        self.egress.window.read_up_to(stream, up_to);
+        true
+    }
+
+    fn sendable(&self, row: &StoredRow, scene: &Scene) -> Rc<Sendable> {
         let shown = shown_receipt(row, scene.reader.as_ref()).expect("the twin can be read");
         let mut message = outgoing::message(&self.context, row, shown.as_ref());
-        let seq = row.seq.0;
-        let egress = &mut self.egress;
-        if !egress.replay.as_ref().is_none_or(|r| r.wants(seq, message.stream)) {
-            return egress.window.skip_to(seq);
-        }
         let body = Bytes::from(std::mem::take(&mut message.body));
-        let sendable = Sendable { message, body, timed: lapse::timed(row) };
-        egress.window.take(seq, lane_of(row), Rc::new(sendable));
+        Rc::new(Sendable { message, body, timed: lapse::timed(row) })
     }
 
     fn send_due(&mut self, scene: &mut Scene) -> Result<(), Died> {
@@ -220,7 +233,7 @@ impl Node {
         let message = Message {
             subject: row.message.subject.clone(),
             id: Some(row.message.id.to_string()),
-            cursor: Some(self.egress.cursor()),
+            cursor: Some(self.egress.window.settled_of(row.message.stream)),
             body: row.body.clone(),
         };
         let from = Sender::Egress { process: self.id, row: seq };
@@ -253,7 +266,7 @@ impl Node {
     pub fn acked(&mut self, row: u64, ack: Ack, scene: &mut Scene) -> Result<(), Died> {
         match ack {
             Ack::Stored { sequence, .. } => {
-                if let Some(sent) = self.egress.window.settle(row) {
+                if let Some(sent) = self.egress.window.stored(row) {
                     let outgoing::Message { stream, id, .. } = &sent.message;
                     self.egress.marks.acked(stream, sequence, id, row);
                 }
@@ -264,13 +277,13 @@ impl Node {
     }
 
     fn save_if_due(&mut self, scene: &mut Scene) -> Result<(), Died> {
-        let cursor = self.egress.cursor();
+        let settled = self.egress.window.settled();
         let due = self.egress.saved_at.saturating_add(save_interval()) <= scene.now;
-        if self.egress.saving || !due || !self.egress.marks.is_dirty(cursor) {
+        if self.egress.saving || !due || !self.egress.marks.is_dirty(&settled) {
             return Ok(());
         }
         self.may_die(scene)?;
-        let progress = self.egress.marks.take(cursor);
+        let progress = self.egress.marks.take(settled);
         self.egress.saving = true;
         self.egress.saved_at = scene.now;
         self.write_progress(progress, scene);

@@ -1,7 +1,7 @@
 //! What happens once per connection, before anything is published on it: the streams are compared
 //! with their marks, by the shipped rules.
 
-use broker::egress::heal::{Finding, Replay, judge, judge_source};
+use broker::egress::heal::{Finding, judge, judge_source};
 use broker::egress::session::TARGETS;
 use broker_core::batch::SourceStream;
 
@@ -28,7 +28,6 @@ impl Node {
     }
 
     fn compare_targets(&mut self, scene: &Scene) {
-        let mut findings = Vec::with_capacity(TARGETS.len());
         for name in TARGETS {
             let stream = scene.jetstream.by_name(name).expect("targets are declared");
             let mark = self.egress.marks.mark(name);
@@ -37,13 +36,9 @@ impl Node {
             let finding = judge(mark, &seen);
             let is_new = finding != Finding::Intact;
             self.egress.marks.found(name, seen.created_unix_ns, is_new);
-            findings.push((name, finding));
-        }
-        let cursor = self.egress.cursor();
-        let unfinished = self.egress.replay.as_ref();
-        if let Some((replay, resume_after)) = Replay::of(findings.into_iter(), unfinished, cursor) {
-            self.egress.rewind(resume_after);
-            self.egress.replay = Some(replay);
+            if let Finding::Lost { resume_after, .. } = finding {
+                self.egress.rewind(name, resume_after);
+            }
         }
     }
 
