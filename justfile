@@ -70,11 +70,15 @@ bugbase seeds="20000":
 
 # The speed figures, each beside a calibration of the machine it ran on.
 bench:
-    cargo bench -p broker-core --bench engine
-    cargo bench -p broker --bench store
+    cargo bench -p broker-core --bench engine --bench planner
+    cargo bench -p broker --bench codec --bench store
     cargo run --release -p loadtest -- closed-loop
     cargo run --release -p loadtest -- latency
     cargo run --release -p loadtest -- recovery
+
+# The same work as instructions, counted by valgrind: comparable on a busy machine, too.
+instructions name="":
+    tests/instructions.sh {{ name }}
 
 # The whole broker under load, audited at the end; profiles: peak, flash, soak, ceiling.
 loadtest *args:
