@@ -140,12 +140,16 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Reads of the store and of files at once, and a backup; more of them wait.
+const BLOCKING_THREADS_MAX: usize = 32;
+
 fn serve(args: &ConfigArgs) -> anyhow::Result<()> {
     let config = args.load()?.config;
     logs::install(&config.log)?;
     crash::arm_from_env()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build()
         .context("cannot start the runtime")?;
     let stop = shutdown::signals();

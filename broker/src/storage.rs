@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use broker_core::Batch;
 use broker_core::batch::StreamPosition;
@@ -26,6 +27,8 @@ use crate::store::{
 
 /// Due timers read at once. More of them are found by the next scan.
 const TIMERS_PER_SCAN_MAX: usize = 4096;
+/// Before a letter is offered again to a writer whose queue is full.
+const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 /// Ids of active requests read at once.
 const RECOVERY_PAGE_MAX: usize = 1024;
 
@@ -123,18 +126,23 @@ impl Storage {
         metrics::machine::store_queue(self.writer.queued());
     }
 
-    /// Blocks until the letter is durable.
+    /// Returns once the letter is durable. No thread waits for it: a flood of letters would have
+    /// as many of them as the runtime allows, each with memory of its own.
     ///
     /// # Errors
     /// The letter is too large to be stored, or the writer has ended.
-    pub fn write_letter(
+    pub async fn write_letter(
         &self,
         letter: DeadLetterRow,
         source: Option<StreamPosition>,
     ) -> Result<Result<(), Refusal>, WriterEnded> {
         let (sender, durable) = oneshot::channel();
-        self.writer.submit(Tag::Letter(sender), Write::DeadLetter { letter, source })?;
-        durable.blocking_recv().map_err(|_ended| WriterEnded)
+        let mut next = (Tag::Letter(sender), Write::DeadLetter { letter, source });
+        while let Err(full) = self.writer.try_submit(next.0, next.1)? {
+            next = full;
+            tokio::time::sleep(QUEUE_PAUSE).await;
+        }
+        durable.await.map_err(|_ended| WriterEnded)
     }
 
     /// Blocks until the progress is durable.

@@ -30,8 +30,12 @@ const FILLED_WITHIN: Duration = Duration::from_secs(3600);
 /// Questions to the two stores together while the store is filled: nothing but the machine holds
 /// them back.
 const CALLS_PER_S: u32 = 1_000_000;
-/// All of them are one customer's.
+/// They come from so many customers in turn …
+const CUSTOMERS: usize = 1000;
+/// … none of whom is held back.
 const CREATES_MAX: u32 = 10_000_000;
+/// Room for a million of them.
+const CREATES_BYTES_MAX: u64 = 4 << 30;
 /// Longer than the run: nobody's deadline comes up.
 const EXPIRES_IN: Duration = Duration::from_secs(24 * 3600);
 /// A broker that was just started reads what is open, and is then left alone for so long.
@@ -161,6 +165,8 @@ fn scenario(books: &Books) -> Scenario {
         .stock("mute", books.plain, 0)
         .stock("plain", books.plain, 1_000_000);
     scenario.streams = room_for_outcomes();
+    // They come faster than a broker takes them in.
+    scenario.streams.purchase_creates_max_bytes = CREATES_BYTES_MAX;
     scenario.overload = OverloadConfig {
         region_calls_per_s: CALLS_PER_S,
         region_calls_burst: CALLS_PER_S,
@@ -175,8 +181,7 @@ fn scenario(books: &Books) -> Scenario {
 
 async fn fill(cluster: &Cluster, args: &Args, books: &Books) -> anyhow::Result<()> {
     let jetstream = jetstream::new(cluster.client().clone());
-    let customer = CustomerId::parse("recovery")?;
-    let subject = subject::purchase_command(PurchaseOperation::Create, &customer);
+    let subjects = subjects()?;
     let Args { open, unknown_every, .. } = *args;
     let is_unknown = |n: usize| unknown_every > 0 && n.is_multiple_of(unknown_every);
     let orders = (0..open).map(|n| {
@@ -185,8 +190,8 @@ async fn fill(cluster: &Cluster, args: &Args, books: &Books) -> anyhow::Result<(
         let order = order.expires_in(EXPIRES_IN);
         if unknown { order.build() } else { order.watch().build() }
     });
-    stream::iter(orders.map(anyhow::Ok))
-        .try_for_each_concurrent(PUBLISHES_MAX, |order: CreatePurchase| {
+    stream::iter(orders.zip(subjects.iter().cycle()).map(anyhow::Ok))
+        .try_for_each_concurrent(PUBLISHES_MAX, |(order, subject): (CreatePurchase, &String)| {
             let (jetstream, subject) = (jetstream.clone(), subject.clone());
             async move {
                 jetstream.publish(subject, json::encode(&order).into()).await?.await?;
@@ -204,6 +209,15 @@ async fn fill(cluster: &Cluster, args: &Args, books: &Books) -> anyhow::Result<(
     })
     .await?;
     Ok(())
+}
+
+/// Where each customer sends creates to.
+fn subjects() -> anyhow::Result<Vec<String>> {
+    let subject = |n| {
+        let customer = CustomerId::parse(&format!("recovery-{n}"))?;
+        Ok(subject::purchase_command(PurchaseOperation::Create, &customer))
+    };
+    (0..CUSTOMERS).map(subject).collect()
 }
 
 /// Sum of the samples of `metric` whose labels contain `label`.

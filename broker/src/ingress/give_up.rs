@@ -39,24 +39,22 @@ impl GiveUp {
         let letter =
             letter(source, &message.subject, &message.payload, &pairs, published(message), refused);
         let position = position(message, source);
-        let storage = Arc::clone(&self.storage);
-        let written = tokio::task::spawn_blocking(move || write(&storage, letter, position)).await;
-        if matches!(written, Ok(Ok(()))) {
+        if write(&self.storage, letter, position).await.is_ok() {
             delivery.done().await;
         }
     }
 }
 
-fn write(
+async fn write(
     storage: &Storage,
     mut letter: DeadLetter,
     source: Option<StreamPosition>,
 ) -> Result<(), WriterEnded> {
-    if let Err(refusal) = storage.write_letter(row(&letter), source)? {
+    if let Err(refusal) = storage.write_letter(row(&letter), source).await? {
         tracing::warn!(%refusal, "a dead letter is kept without its payload");
         letter.payload = DeadPayload::Withheld;
         letter.headers.clear();
-        if let Err(refusal) = storage.write_letter(row(&letter), source)? {
+        if let Err(refusal) = storage.write_letter(row(&letter), source).await? {
             storage.fail(&format!("an empty dead letter cannot be stored: {refusal}"));
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::error::StoreError;
 use super::port::Store;
@@ -88,6 +88,16 @@ impl<T: Send + 'static> StoreThread<T> {
     pub fn submit(&self, tag: T, write: Write) -> Result<(), WriterEnded> {
         let queue = self.queue.as_ref().ok_or(WriterEnded)?;
         queue.send((tag, write)).map_err(|_| WriterEnded)
+    }
+
+    /// The same for callers that must not block: gives the write back if the queue is full.
+    pub fn try_submit(&self, tag: T, write: Write) -> Result<Result<(), (T, Write)>, WriterEnded> {
+        let queue = self.queue.as_ref().ok_or(WriterEnded)?;
+        match queue.try_send((tag, write)) {
+            Ok(()) => Ok(Ok(())),
+            Err(TrySendError::Full(back)) => Ok(Err(back)),
+            Err(TrySendError::Disconnected(_)) => Err(WriterEnded),
+        }
     }
 
     /// Writes that wait to be taken into a group.
