@@ -1,11 +1,16 @@
 //! Named points at which a test may kill the process: `CRASH_AT=store.after_commit:3` aborts at
-//! the third time the point is reached. Costs one load of a static when unset.
+//! the third time the point is reached. `PANIC_AT=PURCHASE_CREATES:5` makes one message poison: the
+//! engine panics whenever it is to decide it. Each costs one load of a static when unset.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use broker_core::batch::{SourceStream, StreamPosition};
+
 /// Environment variable that arms one point, as `name:n` (n from 1).
 pub const CRASH_AT: &str = "CRASH_AT";
+/// Environment variable that names one message, as `stream:sequence`.
+pub const PANIC_AT: &str = "PANIC_AT";
 
 /// One place in the code. Only the list below makes them, so every point has a listed name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +52,16 @@ impl CrashPoint {
     }
 }
 
-/// Why the value of `CRASH_AT` arms nothing.
+/// Why a value arms nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{CRASH_AT} must be <name>:<n> with n from 1 and one of the names {}: got {got:?}",
-    names()
-)]
-pub struct CrashAtError {
-    got: String,
+pub enum CrashAtError {
+    #[error(
+        "{CRASH_AT} must be <name>:<n> with n from 1 and one of the names {}: got {got:?}",
+        names()
+    )]
+    Point { got: String },
+    #[error("{PANIC_AT} must be <stream>:<sequence> with a stream that is read: got {got:?}")]
+    Message { got: String },
 }
 
 fn names() -> String {
@@ -68,20 +75,26 @@ struct Armed {
 }
 
 static ARMED: OnceLock<Option<Armed>> = OnceLock::new();
+static POISON: OnceLock<Option<StreamPosition>> = OnceLock::new();
 
-/// Reads `CRASH_AT` once. Call it at start: a misspelt name would make a crash test pass without
-/// a crash.
+/// Reads `CRASH_AT` and `PANIC_AT` once. Call it at start: a misspelt name would make a crash test
+/// pass without a crash.
 pub fn arm_from_env() -> Result<(), CrashAtError> {
     let armed = match std::env::var(CRASH_AT) {
         Ok(text) => Some(parse(&text)?),
         Err(_) => None,
     };
     ARMED.get_or_init(|| armed);
+    let poison = match std::env::var(PANIC_AT) {
+        Ok(text) => Some(parse_message(&text)?),
+        Err(_) => None,
+    };
+    POISON.get_or_init(|| poison);
     Ok(())
 }
 
 fn parse(text: &str) -> Result<Armed, CrashAtError> {
-    let wrong = || CrashAtError { got: text.to_owned() };
+    let wrong = || CrashAtError::Point { got: text.to_owned() };
     let (name, nth) = text.split_once(':').ok_or_else(wrong)?;
     let point = *ALL.iter().find(|point| point.name() == name).ok_or_else(wrong)?;
     let nth: u64 = nth.parse().map_err(|_| wrong())?;
@@ -89,6 +102,20 @@ fn parse(text: &str) -> Result<Armed, CrashAtError> {
         return Err(wrong());
     }
     Ok(Armed { point, left: AtomicU64::new(nth) })
+}
+
+fn parse_message(text: &str) -> Result<StreamPosition, CrashAtError> {
+    let wrong = || CrashAtError::Message { got: text.to_owned() };
+    let (name, sequence) = text.split_once(':').ok_or_else(wrong)?;
+    let stream = SourceStream::ALL.into_iter().find(|stream| stream.name() == name);
+    let sequence = sequence.parse().map_err(|_| wrong())?;
+    Ok(StreamPosition { stream: stream.ok_or_else(wrong)?, sequence })
+}
+
+/// Panics if the message in hand is the poison that was named.
+pub fn panic_point(in_hand: Option<StreamPosition>) {
+    let Some(Some(poison)) = POISON.get() else { return };
+    assert_ne!(in_hand, Some(*poison), "the poison that {PANIC_AT} names is in hand");
 }
 
 /// Aborts here if this point is armed and its time has come.
@@ -109,6 +136,15 @@ mod tests {
         for (i, point) in ALL.iter().enumerate() {
             assert!(!ALL[..i].contains(point), "{} twice", point.name());
             assert_eq!(parse(&format!("{}:2", point.name())).unwrap().point, *point);
+        }
+    }
+
+    #[test]
+    fn a_message_is_named_by_its_stream_and_sequence() {
+        let position = parse_message("PARTNER_REPLIES:12").unwrap();
+        assert_eq!((position.stream, position.sequence), (SourceStream::PartnerReplies, 12));
+        for bad in ["PARTNER_REPLIES", "DEAD_LETTERS:1", "PARTNER_REPLIES:", ""] {
+            assert!(parse_message(bad).is_err(), "{bad}");
         }
     }
 

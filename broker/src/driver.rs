@@ -9,6 +9,7 @@
 //! 5. now and then a look at the load, for operators;
 //! 6. sleep until something arrives or the next deadline.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use broker_core::Batch;
@@ -22,7 +23,9 @@ use crossbeam_channel::select;
 use schemas::{DurationMs, RequestId, Timestamp};
 
 use crate::clock::Clock;
+use crate::crash;
 use crate::mailbox::{Mail, Mailbox};
+use crate::quarantine::Quarantine;
 
 /// Inputs from outside in one turn.
 pub const TURN_INPUTS_MAX: usize = 256;
@@ -59,14 +62,21 @@ pub struct Driver<P> {
     clock: Clock,
     ports: P,
     mailbox: Mailbox,
+    quarantine: Quarantine,
     /// When the load is shown next.
     show_at: Timestamp,
 }
 
 impl<P: Ports> Driver<P> {
-    pub fn new(engine: Engine, clock: Clock, ports: P, mailbox: Mailbox) -> Self {
+    pub fn new(
+        engine: Engine,
+        clock: Clock,
+        ports: P,
+        mailbox: Mailbox,
+        quarantine: Quarantine,
+    ) -> Self {
         let show_at = clock.now();
-        Self { engine, clock, ports, mailbox, show_at }
+        Self { engine, clock, ports, mailbox, quarantine, show_at }
     }
 
     /// Runs until [`Results`](crate::mailbox::Results) says stop, on the calling thread. Gives the
@@ -130,11 +140,22 @@ impl<P: Ports> Driver<P> {
         taken
     }
 
-    /// The time first: a jump after it was read is one for the next input.
+    /// The time first: a jump after it was read is one for the next input. After a panic nothing is
+    /// known of the engine's memory, so the broker ends; the message in hand is written down first.
     fn engine_takes(&mut self, input: Input) {
         let now = self.clock.now();
         self.engine.time_is_steady_since(self.clock.steady_since());
-        self.engine.handle(input, now);
+        let in_hand = self.engine.in_hand(&input);
+        let handled = catch_unwind(AssertUnwindSafe(|| {
+            crash::panic_point(in_hand);
+            self.engine.handle(input, now);
+        }));
+        if let Err(panic) = handled {
+            if let Some(position) = in_hand {
+                self.quarantine.note(position);
+            }
+            resume_unwind(panic);
+        }
     }
 
     fn perform_outputs(&mut self) {

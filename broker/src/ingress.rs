@@ -10,6 +10,7 @@ pub mod envelope;
 pub mod give_up;
 pub mod session;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,18 +19,21 @@ use async_nats::jetstream::consumer::pull::Stream as Messages;
 use async_nats::jetstream::{self, AckKind, Message};
 use broker_core::batch::{SourceStream, StreamPosition};
 use futures_util::{FutureExt, StreamExt};
+use schemas::RejectReason;
 use schemas::stream::{ConsumerSpec, broker_consumers};
 use tokio::sync::{Semaphore, watch};
 
 use crate::mailbox::Intake;
 use crate::metrics;
 use crate::nats::connect::Connection;
-use crate::nats::{NatsError, streams};
+use crate::nats::{NatsError, headers, streams};
 use crate::positions::Positions;
+use crate::quarantine::{PANICS_MAX, Quarantine};
 use crate::storage::describe;
+use crate::traces::{Kind, Span, Traces, span_of};
 use crate::waiters::{Delivery, Waiter, Waiters};
 
-use decode::{Decoder, Refused};
+use decode::{Decoded, Decoder, Refused};
 use give_up::GiveUp;
 use session::Session;
 
@@ -50,6 +54,8 @@ pub struct Ingress {
     pub decoder: Arc<Decoder>,
     pub give_up: GiveUp,
     pub positions: Positions,
+    pub quarantine: Quarantine,
+    pub traces: Traces,
     /// Becomes true when no more messages are to be taken.
     pub stop: watch::Receiver<bool>,
 }
@@ -151,10 +157,9 @@ impl Ingress {
         if let Some(position) = position {
             self.positions.note(position);
         }
-        let decoded = envelope::check(message.headers.as_ref())
-            .map_err(Refused::from)
-            .and_then(|()| self.decoder.decode(&message.subject, &message.payload));
-        let delivery = Delivery { message, source, session: Arc::clone(session), permit };
+        let decoded = self.read_message(&message, position);
+        let span = position.and_then(|position| self.span(&message, position));
+        let delivery = Delivery { message, source, session: Arc::clone(session), permit, span };
         match decoded {
             Ok(decoded) => {
                 let origin = self.waiters.add(Waiter::Message(delivery));
@@ -168,6 +173,50 @@ impl Ingress {
                 tokio::spawn(async move { give_up.message(delivery, refused).await });
             }
         }
+    }
+}
+
+impl Ingress {
+    /// The work on a message, begun now.
+    fn span(&self, message: &Message, position: StreamPosition) -> Option<Span> {
+        let sent = headers::trace(message.headers.as_ref())?;
+        if !self.traces.wants(sent) {
+            return None;
+        }
+        let (stream, now) = (position.stream.name(), self.decoder.clock.now());
+        Some(Span {
+            place: sent.at(span_of(&format!("{stream} {}", position.sequence))),
+            parent: Some(sent.span_id()),
+            kind: Kind::Consumer,
+            name: format!("process {stream}"),
+            began: now,
+            ended: now,
+            attributes: vec![
+                ("messaging.system", "nats".to_owned()),
+                ("messaging.operation.name", "process".to_owned()),
+                ("messaging.destination.name", message.subject.to_string()),
+            ],
+        })
+    }
+
+    fn read_message(
+        &self,
+        message: &Message,
+        position: Option<StreamPosition>,
+    ) -> Result<Decoded, Refused> {
+        if position.is_some_and(|position| self.quarantine.holds(position)) {
+            let detail = format!("the broker panicked {PANICS_MAX} times with it in hand");
+            return Err(Refused::new(RejectReason::Quarantined, detail));
+        }
+        envelope::check(message.headers.as_ref())?;
+        // Reading changes nothing, so a panic of it is the message's own affair.
+        let decode = || self.decoder.decode(&message.subject, &message.payload);
+        let decoded = catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| {
+            let detail = "the broker panicked as it read it".to_owned();
+            Err(Refused::new(RejectReason::Quarantined, detail))
+        });
+        let brought = headers::trace(message.headers.as_ref());
+        Ok(decoded?.traced(brought, self.decoder.sampling))
     }
 }
 

@@ -43,6 +43,10 @@ pub enum ServeError {
     Read { source: StoreError },
     #[error("cannot use the key of accept tokens in {}", dir.display())]
     TokenKey { dir: PathBuf, source: std::io::Error },
+    #[error("cannot read the file {} in {}", crate::quarantine::FILE, dir.display())]
+    Quarantine { dir: PathBuf, source: std::io::Error },
+    #[error("cannot export traces: {0}")]
+    Traces(String),
     #[error("cannot start a thread")]
     Thread { source: std::io::Error },
     #[error("the operating system gives no random bytes: {0}")]

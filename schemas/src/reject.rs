@@ -142,6 +142,9 @@ reasons! {
     // 900: ours
     /// The broker failed at it. Send the same bytes again; tell the operator if it stays.
     Internal = 900, "internal", true;
+    /// The broker panicked with this message in hand again and again, and set it aside. Its
+    /// operator reports the dead letter; the fields of another message may not meet the fault.
+    Quarantined = 901, "quarantined", false;
 }
 
 #[cfg(test)]

@@ -181,7 +181,9 @@ impl Stage {
         let engine = Engine::new(config, clock.now());
         let (mailbox, intake, results) = mailbox(INTAKE_MAX);
         let (sender, said) = mpsc::channel();
-        let driver = Driver::new(engine, clock.clone(), Recorder(sender), mailbox);
+        let dir = tempfile::tempdir().unwrap();
+        let quarantine = Quarantine::load(dir.path()).unwrap();
+        let driver = Driver::new(engine, clock.clone(), Recorder(sender), mailbox, quarantine);
         let thread = std::thread::spawn(move || driver.run());
         let request = RequestId::from_parts(clock.now().as_unix_ms(), 1 << 64);
         (Self { intake, results, thread, clock, request }, Listener(said))
@@ -201,6 +203,7 @@ impl Stage {
             mode: Mode::OneShot,
             rebuy: false,
             created_at: now,
+            trace: None,
             terms: Terms {
                 max_total: fixture::usd(2500),
                 expires_at: now.saturating_add(DurationMs::from_secs(60)),

@@ -31,6 +31,7 @@ use crate::nats::connect::{Connection, connect};
 use crate::nats::streams;
 use crate::ports::ShellPorts;
 use crate::positions::Positions;
+use crate::quarantine::Quarantine;
 use crate::questions::asked::Asked;
 use crate::questions::listen::{self, Listener};
 use crate::questions::send::{QUEUE_MESSAGES_MAX, Sender};
@@ -41,6 +42,7 @@ use crate::store::rollback;
 use crate::store::{
     Fatal, FjallCopier, FjallOptions, FjallStore, Incarnation, Meta, Store, StoreError,
 };
+use crate::traces::{Sampling, Traces};
 use crate::waiters::Waiters;
 use crate::wire::WireContext;
 use crate::{backup, directory, disk, housekeeping, metrics};
@@ -71,6 +73,7 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
         horizon: Horizon::of(&config.core_policy(partners.clone())),
         provider: config.payment_provider.clone(),
         clock: clock.clone(),
+        sampling: Sampling::of(&config.traces),
     });
     let shell = Shell {
         config,
@@ -83,6 +86,9 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
         waiters: Arc::new(Waiters::default()),
         decoder,
         positions: Positions::default(),
+        traces: Traces::start(&config.traces).map_err(ServeError::Traces)?,
+        quarantine: Quarantine::load(&config.store.dir)
+            .map_err(|source| ServeError::Quarantine { dir: config.store.dir.clone(), source })?,
         stopped,
     };
     let mut running = shell.run(mailbox, feed, meta, stop, Arc::clone(&health), jetstream).await?;
@@ -182,6 +188,8 @@ struct Shell<'a> {
     waiters: Arc<Waiters>,
     decoder: Arc<Decoder>,
     positions: Positions,
+    quarantine: Quarantine,
+    traces: Traces,
     stopped: watch::Receiver<bool>,
 }
 
@@ -207,6 +215,7 @@ impl Shell<'_> {
             calls: metrics::calls::Calls::of(&self.partners),
             partners: self.partners.clone(),
             shown: None,
+            traces: self.traces.clone(),
         };
         let reader = self.storage.reader();
         let ranking = blocking(move || reader.ranking()).await;
@@ -219,6 +228,8 @@ impl Shell<'_> {
             Answers {
                 waiters: Arc::clone(&self.waiters),
                 give_up: give_up.clone(),
+                traces: self.traces.clone(),
+                clock: self.clock.clone(),
                 redelivery_delay: self.config.limits.redelivery_delay_ms.into(),
             }
             .run(answers),
@@ -236,6 +247,7 @@ impl Shell<'_> {
             health,
             connection: self.connection,
             storage: self.storage,
+            traces: self.traces,
             waiters: self.waiters,
             results: self.results,
             stop,
@@ -266,7 +278,8 @@ impl Shell<'_> {
             ranking: RankingStart { seed: u64::from_le_bytes(random()?), snapshot },
         };
         let engine = Engine::new(engine_config, self.clock.now());
-        let driver = Driver::new(engine, self.clock.clone(), ports, mailbox);
+        let driver =
+            Driver::new(engine, self.clock.clone(), ports, mailbox, self.quarantine.clone());
         let (ended, engine_ended) = oneshot::channel();
         let thread = std::thread::Builder::new().name("engine".to_owned());
         let run = move || {
@@ -307,6 +320,7 @@ impl Shell<'_> {
             limits: self.config.limits,
             streams: self.config.streams.specs(),
             monitoring_url: self.config.nats.monitoring_url.clone(),
+            traces: self.traces.clone(),
         };
         let (flush, flushed) = oneshot::channel();
         let task = tokio::spawn(async move {
@@ -354,6 +368,8 @@ impl Shell<'_> {
             decoder: Arc::clone(&self.decoder),
             give_up,
             positions: self.positions.clone(),
+            quarantine: self.quarantine.clone(),
+            traces: self.traces.clone(),
             stop: self.stopped.clone(),
         };
         let run = |(source, spec)| tokio::spawn(ingress.clone().run(source, spec));

@@ -21,6 +21,7 @@ const READY_DEADLINE: Duration = Duration::from_secs(30);
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 /// Environment variable that arms one crash point of the broker.
 const CRASH_AT: &str = broker::crash::CRASH_AT;
+const PANIC_AT: &str = broker::crash::PANIC_AT;
 
 /// `broker serve`.
 #[derive(Debug)]
@@ -61,6 +62,7 @@ impl Broker {
                 filter: scenario.log_filter.clone().unwrap_or_else(|| "info".to_owned()),
                 json: false,
             },
+            traces: scenario.traces.clone(),
             limits: scenario.limits,
             streams: scenario.streams,
             overload: scenario.overload,
@@ -128,6 +130,11 @@ impl Broker {
     /// Arms a crash point for the next start: `<name>:<n>`.
     pub fn arm(&mut self, point: &str) {
         self.process.set_env(CRASH_AT, point);
+    }
+
+    /// From the next start on the engine panics at this message: `<stream>:<sequence>`.
+    pub fn poison(&mut self, message: &str) {
+        self.process.set_env(PANIC_AT, message);
     }
 
     /// No crash point at the next start.

@@ -21,6 +21,7 @@ mod concluding;
 mod decide;
 mod holds;
 mod hot;
+mod in_hand;
 pub mod input;
 mod kept;
 mod late;

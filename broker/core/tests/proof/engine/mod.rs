@@ -6,6 +6,7 @@ mod copies;
 mod durability;
 mod hedging;
 mod holds;
+mod in_hand;
 mod keeping;
 mod lateness;
 mod learning;
