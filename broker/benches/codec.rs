@@ -25,7 +25,7 @@ use schemas::catalog::Catalog;
 use schemas::event::Notification;
 use schemas::partner::{QuoteAnswers, QuoteRequests};
 use schemas::subject::PartnerOperation;
-use schemas::{CustomerId, Digest, PartnerId, json};
+use schemas::{CustomerId, Digest, PartnerId, RequestId, TraceContext, json};
 
 const CREATE: &[u8] = include_bytes!("../../schemas/golden/v1/create_purchase.isbn.json");
 const QUESTIONS: &[u8] = include_bytes!("../../schemas/golden/v1/quote_requests.json");
@@ -64,6 +64,7 @@ fn questions() -> (String, Vec<Question>) {
         currency: item.currency,
         destination: item.destination.clone(),
         not_after: item.not_after,
+        trace: TraceContext::of_request(RequestId::from_parts(1, 2)),
     };
     (asked.reply_to, vec![question; ITEMS])
 }

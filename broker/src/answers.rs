@@ -9,17 +9,21 @@ use broker_core::engine::output::Answer;
 use schemas::DurationMs;
 use tokio::sync::mpsc;
 
+use crate::clock::Clock;
 use crate::crash;
 use crate::ingress::decode::Refused;
 use crate::ingress::give_up::GiveUp;
 use crate::metrics;
 use crate::service::reply;
+use crate::traces::{Span, Traces};
 use crate::waiters::{Delivery, Waiter, Waiters};
 
 /// What the task needs.
 pub struct Answers {
     pub waiters: Arc<Waiters>,
     pub give_up: GiveUp,
+    pub traces: Traces,
+    pub clock: Clock,
     /// Delay before a command comes back that could not be decided now.
     pub redelivery_delay: Duration,
 }
@@ -48,6 +52,9 @@ impl Answers {
         match Fate::of(answer) {
             Fate::Done => {
                 crash::point(crash::INGRESS_BEFORE_ACK);
+                if let Some(span) = &delivery.span {
+                    self.traces.tell(Span { ended: self.clock.now(), ..span.clone() });
+                }
                 delivery.done().await;
             }
             Fate::Later(after) => {

@@ -29,6 +29,7 @@ mod policy;
 mod secret;
 mod sources;
 mod streams;
+mod traces;
 
 pub use customers::{ClassName, CustomersConfig};
 pub use error::{ConfigError, Finding};
@@ -40,6 +41,7 @@ pub use policy::PolicyOverrides;
 pub use secret::{MASK, Secret};
 pub use sources::{Loaded, Sources};
 pub use streams::StreamsConfig;
+pub use traces::TracesConfig;
 
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +65,8 @@ pub struct Config {
     pub http_bind: Option<SocketAddr>,
     #[serde(default)]
     pub log: LogConfig,
+    #[serde(default)]
+    pub traces: TracesConfig,
     #[serde(default)]
     pub limits: Limits,
     #[serde(default)]
@@ -130,6 +134,7 @@ impl Config {
     /// The first key that breaks a rule.
     pub fn validate(&self) -> Result<(), ConfigError> {
         self.nats.validate()?;
+        self.traces.validate()?;
         self.limits.validate()?;
         self.streams.validate(self.policy.id_horizon())?;
         self.overload.validate()?;

@@ -30,6 +30,7 @@ pub mod progress;
 pub mod rows;
 mod send;
 pub mod session;
+mod spans;
 pub mod window;
 
 use std::collections::BTreeSet;
@@ -49,6 +50,7 @@ use crate::nats::connect::{Connection, Epoch};
 use crate::positions::Positions;
 use crate::storage::Storage;
 use crate::store::Meta;
+use crate::traces::Traces;
 use crate::wire::WireContext;
 
 use feed::Feed;
@@ -80,6 +82,7 @@ pub struct Egress {
     pub streams: Vec<StreamSpec>,
     /// Where the server says what a publish-ack is worth; read at every connection.
     pub monitoring_url: Option<String>,
+    pub traces: Traces,
 }
 
 /// Ends the task once everything durable is also acknowledged (or there is no connection).

@@ -9,7 +9,7 @@ use broker_core::engine::limits::load::Load;
 use broker_core::engine::output::{Answer, Fact, Question};
 use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::partner::{PartnerIndex, Partners};
-use schemas::{RequestId, Timestamp};
+use schemas::{DurationMs, RequestId, Timestamp};
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
@@ -18,6 +18,7 @@ use crate::metrics;
 use crate::metrics::calls::Calls;
 use crate::questions::send::Ask;
 use crate::storage::Storage;
+use crate::traces::{Kind, Span, Traces, span_of};
 
 /// The real ones.
 pub struct ShellPorts {
@@ -30,6 +31,7 @@ pub struct ShellPorts {
     pub partners: Partners,
     /// The load as it was last shown.
     pub shown: Option<Load>,
+    pub traces: Traces,
 }
 
 impl Ports for ShellPorts {
@@ -63,6 +65,7 @@ impl Ports for ShellPorts {
 
     fn observe(&mut self, fact: Fact) {
         log(&fact, &self.partners);
+        self.trace(&fact);
         metrics::fact(&fact, &self.calls, |partner| &self.partners.at(partner).id);
     }
 
@@ -70,6 +73,35 @@ impl Ports for ShellPorts {
         metrics::load::show(&load, self.shown.as_ref(), &self.partners);
         self.shown = Some(load);
         self.storage.show(self.clock.now());
+    }
+}
+
+impl ShellPorts {
+    fn trace(&self, fact: &Fact) {
+        let Fact::SweepClosed { request, took_ms, answered, eligible, called, why, trace, .. } =
+            fact
+        else {
+            return;
+        };
+        if !self.traces.wants(*trace) {
+            return;
+        }
+        let ended = self.clock.now();
+        self.traces.tell(Span {
+            place: trace.at(span_of(&format!("sweep {request} {}", ended.as_unix_ms()))),
+            parent: Some(trace.span_id()),
+            kind: Kind::Internal,
+            name: "sweep".to_owned(),
+            began: ended.saturating_sub(DurationMs(*took_ms)),
+            ended,
+            attributes: vec![
+                ("request_id", request.to_string()),
+                ("answered", answered.to_string()),
+                ("eligible", eligible.to_string()),
+                ("called", called.to_string()),
+                ("why", why.label().to_owned()),
+            ],
+        });
     }
 }
 

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use crate::ingress::decode::Decoder;
 use crate::ingress::envelope;
 use crate::mailbox::Intake;
-use crate::nats::NatsError;
+use crate::nats::{NatsError, headers};
 use crate::storage::Storage;
 use crate::waiters::{Call, Waiter, Waiters};
 use crate::wire::command;
@@ -157,9 +157,10 @@ impl Calls {
 
     async fn change(&self, mut call: Call, customer: CustomerId) {
         let body = &call.request.message.payload;
-        let headers = call.request.message.headers.as_ref();
-        let decoded = envelope::check(headers)
-            .and_then(|()| self.decoder.purchase(call.operation, customer, body));
+        let of_call = call.request.message.headers.as_ref();
+        let decoded = envelope::check(of_call)
+            .and_then(|()| self.decoder.purchase(call.operation, customer, body))
+            .map(|decoded| decoded.traced(headers::trace(of_call), self.decoder.sampling));
         match decoded {
             Ok(decoded) => {
                 call.about = decoded.request();

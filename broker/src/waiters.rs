@@ -17,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::ingress::session::Session;
 use crate::service::room::Place;
+use crate::traces::Span;
 
 /// One of them. Its permit or place bounds how many there are at once.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct Delivery {
     pub source: SourceStream,
     pub session: Arc<Session>,
     pub permit: OwnedSemaphorePermit,
+    /// Begun when it came, if anybody wants to know.
+    pub span: Option<Span>,
 }
 
 /// A call of the micro service.

@@ -29,6 +29,7 @@ pub mod subject;
 pub mod text;
 mod text_form;
 pub mod time;
+pub mod trace;
 pub mod violation;
 
 pub use condition::Condition;
@@ -39,4 +40,5 @@ pub use isbn::Isbn13;
 pub use money::{Currency, Money};
 pub use reject::RejectReason;
 pub use time::{DurationMs, Timestamp};
+pub use trace::TraceContext;
 pub use violation::Violation;

@@ -1,7 +1,7 @@
 //! The unit of durability: everything one decision changes, written together or not at all.
 
 use schemas::id::CommandId;
-use schemas::{Digest, RequestId, Timestamp};
+use schemas::{Digest, RequestId, Timestamp, TraceContext};
 
 use crate::effect::Effect;
 use crate::event::Event;
@@ -59,6 +59,8 @@ pub struct OutboxRow {
     pub version: Version,
     pub index: u8,
     pub effect: Effect,
+    /// The customer's own trace, if the request has one.
+    pub trace: Option<TraceContext>,
 }
 
 /// Changes of the secondary indexes.

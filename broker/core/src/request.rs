@@ -5,9 +5,10 @@ use std::sync::Arc;
 use schemas::id::{OrderId, PaymentToken, ReservationId};
 use schemas::purchase::{Mode, PurchaseStatus, Strategy};
 use schemas::text::Text;
+use schemas::trace::purchase_span;
 use schemas::{
     Condition, CustomerId, Destination, Digest, Isbn13, Money, PartnerId, RejectReason, RequestId,
-    Timestamp,
+    Timestamp, TraceContext,
 };
 
 use crate::policy::Policy;
@@ -35,6 +36,16 @@ pub struct Submission {
     pub created_at: Timestamp,
     /// Terms as first submitted; updates change [`PurchaseRequest::terms`].
     pub terms: Terms,
+    /// The customer's own trace, if the create came with one.
+    pub trace: Option<TraceContext>,
+}
+
+impl Submission {
+    /// The span of the whole purchase, in the customer's trace or in one of its own.
+    pub fn purchase_trace(&self) -> TraceContext {
+        let own = || TraceContext::of_request(self.id);
+        self.trace.map_or_else(own, |trace| trace.at(purchase_span(self.id)))
+    }
 }
 
 /// The part of the order that updates may change.

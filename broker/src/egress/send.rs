@@ -12,11 +12,13 @@ use super::ack::{self, Ack};
 use super::feed::Next;
 use super::lapse::{self, Timed};
 use super::rows::{Found, PAGE_ROWS_MAX, lane_of, of_stream, shown_receipt};
+use super::spans;
 use crate::crash;
 use crate::metrics;
 use crate::nats::headers;
 use crate::storage::describe;
 use crate::store::{OutboxSeq, StoreError, StoredRow};
+use crate::traces::{Span, Traces};
 use crate::wire::outgoing::{self, Message};
 
 /// Batches of rows taken in before acks are heard again.
@@ -30,13 +32,16 @@ pub(super) struct Sendable {
     message: Message,
     body: Bytes,
     timed: Option<Timed>,
+    /// What ends with its acknowledgement.
+    spans: Vec<Span>,
 }
 
 pub(super) type Prepared = Arc<Sendable>;
 
-fn sendable(row: &StoredRow, mut message: Message) -> Prepared {
+fn sendable(row: &StoredRow, mut message: Message, traces: &Traces) -> Prepared {
     let body = Bytes::from(std::mem::take(&mut message.body));
-    Arc::new(Sendable { message, body, timed: lapse::timed(row) })
+    let spans = spans::of(row, &message, traces);
+    Arc::new(Sendable { message, body, timed: lapse::timed(row), spans })
 }
 
 impl Task {
@@ -68,7 +73,7 @@ impl Task {
         for (seq, stream) in &all {
             match prepared.next_if(|(row, _)| row.seq.0 == *seq) {
                 Some((row, message)) => {
-                    let sendable = sendable(&row, message);
+                    let sendable = sendable(&row, message, &self.with.traces);
                     self.window.take(*seq, stream, lane_of(&row), sendable);
                 }
                 None => self.window.leave(*seq, stream),
@@ -87,7 +92,8 @@ impl Task {
         let Some(prepared) = self.prepare(rows).await else { return false };
         for (row, message) in prepared {
             let (seq, lane) = (row.seq.0, lane_of(&row));
-            if !self.window.take_back(seq, stream, lane, sendable(&row, message)) {
+            let sendable = sendable(&row, message, &self.with.traces);
+            if !self.window.take_back(seq, stream, lane, sendable) {
                 return true;
             }
         }
@@ -195,7 +201,7 @@ impl Task {
     async fn publish(&mut self, seq: u64, row: &Prepared) {
         let message = &row.message;
         let cursor = self.window.settled_of(message.stream);
-        let headers = headers::of_message(&message.id, message.event.as_ref(), cursor);
+        let headers = headers::of_message(message, cursor);
         let reply = format!("{}.{seq}", self.inbox);
         crash::point(crash::EGRESS_BEFORE_PUBLISH);
         let publish = self.with.connection.client.publish_with_reply_and_headers(
@@ -225,6 +231,7 @@ impl Task {
                 if let Some(row) = self.window.stored(seq) {
                     let Message { stream, id, .. } = &row.message;
                     metrics::published(stream, duplicate);
+                    spans::tell(&row.spans, self.with.clock.now(), &self.with.traces);
                     self.progress.marks_mut().acked(stream, sequence, id, seq);
                 }
             }

@@ -12,9 +12,12 @@ use schemas::problem::Problem;
 use schemas::subject::{
     PartnerReplyKind, PurchaseOperation, parse_partner_reply, parse_payment_reply, parse_purchase,
 };
-use schemas::{CustomerId, PartnerId, ProviderId, RejectReason, RequestId, Violation};
+use schemas::{
+    CustomerId, PartnerId, ProviderId, RejectReason, RequestId, TraceContext, Violation,
+};
 
 use crate::clock::Clock;
+use crate::traces::Sampling;
 use crate::wire::command::{self, ChangeCommand};
 use crate::wire::{Misfit, partner, payment, quote};
 
@@ -26,6 +29,7 @@ pub struct Decoder {
     pub horizon: Horizon,
     pub provider: ProviderId,
     pub clock: Clock,
+    pub sampling: Sampling,
 }
 
 /// A message that can be used.
@@ -159,6 +163,15 @@ impl Decoded {
         }
     }
 
+    /// A create begins a trace or goes on with the customer's; what follows belongs to the same.
+    #[must_use]
+    pub fn traced(mut self, brought: Option<TraceContext>, sampling: Sampling) -> Self {
+        if let Self::Create(submission) = &mut self {
+            submission.trace = sampling.trace(submission.id, brought);
+        }
+        self
+    }
+
     pub fn into_input(self, origin: Origin, source: Option<StreamPosition>) -> Input {
         match self {
             Self::Create(submission) => Input::Create { origin, source, submission },
@@ -263,6 +276,7 @@ mod tests {
             horizon: Horizon::of(&Policy::standard(partners)),
             provider: fixture::provider(),
             clock: Clock::system(),
+            sampling: Sampling::default(),
         };
         decoder.decode(subject, body.to_string().as_bytes())
     }

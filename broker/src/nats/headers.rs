@@ -2,30 +2,42 @@
 
 use async_nats::HeaderMap;
 use async_nats::header::NATS_MESSAGE_ID;
+use schemas::TraceContext;
 use schemas::event::EventHeaders;
-use schemas::id::MessageId;
+use schemas::trace::TRACEPARENT;
+
+use crate::wire::outgoing::Message;
 
 /// On every message from the outbox: every row of its stream up to this sequence had been
 /// acknowledged before this message was sent. If a stream loses its tail, its last message says
 /// where to go on.
 pub const OUTBOX_CURSOR: &str = "Broker-Outbox-Cursor";
 
-/// `Nats-Msg-Id`, and the CloudEvents attributes of events.
-pub fn of_message(id: &MessageId, event: Option<&EventHeaders>, cursor: u64) -> HeaderMap {
+/// `Nats-Msg-Id`, `traceparent`, and the CloudEvents attributes of events.
+pub fn of_message(message: &Message, cursor: u64) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(NATS_MESSAGE_ID, id.as_str());
+    headers.insert(NATS_MESSAGE_ID, message.id.as_str());
     headers.insert(OUTBOX_CURSOR, cursor.to_string());
-    for (name, value) in event.map(EventHeaders::to_pairs).unwrap_or_default() {
+    if let Some(trace) = message.trace {
+        headers.insert(TRACEPARENT, trace.to_string());
+    }
+    for (name, value) in message.event.as_ref().map(EventHeaders::to_pairs).unwrap_or_default() {
         headers.insert(name, value);
     }
     headers
 }
 
-/// Only an id: the quote path carries nothing else.
-pub fn id_only(id: &str) -> HeaderMap {
+/// An id and a place in a trace: the quote path carries nothing else.
+pub fn of_question(id: &str, trace: TraceContext) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(NATS_MESSAGE_ID, id);
+    headers.insert(TRACEPARENT, trace.to_string());
     headers
+}
+
+/// The trace that a message came with. One that is not well-formed is none.
+pub fn trace(headers: Option<&HeaderMap>) -> Option<TraceContext> {
+    TraceContext::parse(headers?.get(TRACEPARENT)?.as_str())
 }
 
 /// The value of [`OUTBOX_CURSOR`], if there is a readable one.
@@ -52,13 +64,17 @@ pub fn pairs(headers: Option<&HeaderMap>) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{fixture, outgoing};
 
     #[test]
     fn id_and_cursor_are_read_back() {
-        let id = MessageId::parse("1-r-2-0").unwrap();
-        let headers = of_message(&id, None, 17);
-        assert_eq!(message_id(&headers), Some("1-r-2-0"));
+        let row = fixture::stored(fixture::lookup_effect());
+        let message = outgoing::message(&fixture::context(), &row, None);
+        let headers = of_message(&message, 17);
+        assert_eq!(message_id(&headers), Some(message.id.as_str()));
         assert_eq!(outbox_cursor(&headers), Some(17));
-        assert_eq!(pairs(Some(&headers)).len(), 2);
+        assert_eq!(trace(Some(&headers)), message.trace);
+        assert!(message.trace.is_some());
+        assert_eq!(pairs(Some(&headers)).len(), 3);
     }
 }

@@ -8,6 +8,7 @@ use broker_core::engine::input::Input;
 use broker_core::engine::output::Question;
 use broker_core::partner::{PartnerIndex, PartnerProfile, Partners};
 use bytes::Bytes;
+use schemas::TraceContext;
 use schemas::directory::Transport;
 use schemas::id::CallId;
 use schemas::partner::QUOTE_ITEMS_MAX;
@@ -61,7 +62,7 @@ impl Sender {
         questions: Vec<Question>,
     ) -> Result<(), PublishError> {
         for asking in messages(self.partners.at(partner), questions) {
-            let headers = headers::id_only(&asking.id.to_string());
+            let headers = headers::of_question(&asking.id.to_string(), asking.trace);
             let (subject, body) = (asking.subject, asking.body);
             let client = &self.connection.client;
             match asking.reply {
@@ -85,14 +86,23 @@ pub struct Asking {
     pub reply: Option<String>,
     /// The first of the calls names the message.
     pub id: CallId,
+    /// Of the request that asks the first of them.
+    pub trace: TraceContext,
     pub calls: Vec<CallId>,
     pub body: Bytes,
+}
+
+/// A place in the trace that no other question has.
+fn span_of(call: CallId) -> [u8; 8] {
+    let epoch = u64::from(call.epoch) << 32;
+    (epoch ^ call.counter).to_be_bytes()
 }
 
 /// The messages that ask `questions`, as many to a message as one may carry.
 pub fn messages(profile: &PartnerProfile, mut questions: Vec<Question>) -> Vec<Asking> {
     let mut messages = Vec::with_capacity(1);
-    while let Some(id) = questions.first().map(|first| first.call) {
+    while let Some((id, trace)) = questions.first().map(|first| (first.call, first.trace)) {
+        let trace = trace.at(span_of(id));
         let rest = questions.split_off(questions.len().min(QUOTE_ITEMS_MAX));
         let calls = questions.iter().map(|question| question.call).collect();
         let kind = match profile.transport {
@@ -104,11 +114,11 @@ pub fn messages(profile: &PartnerProfile, mut questions: Vec<Question>) -> Vec<A
         messages.push(match profile.transport {
             Transport::Live => {
                 let subject = subject::partner_quote(&profile.id);
-                Asking { subject, reply: Some(reply), id, calls, body }
+                Asking { subject, reply: Some(reply), id, trace, calls, body }
             }
             Transport::Queued => {
                 let subject = subject::partner_quote_queued(&profile.id);
-                Asking { subject, reply: None, id, calls, body }
+                Asking { subject, reply: None, id, trace, calls, body }
             }
         });
         questions = rest;

@@ -11,12 +11,14 @@ use crate::http::Health;
 use crate::mailbox::Results;
 use crate::nats::connect::Connection;
 use crate::storage::Storage;
+use crate::traces::Traces;
 use crate::waiters::Waiters;
 
 pub(super) struct Running {
     pub(super) health: Arc<Health>,
     pub(super) connection: Connection,
     pub(super) storage: Arc<Storage>,
+    pub(super) traces: Traces,
     pub(super) waiters: Arc<Waiters>,
     pub(super) results: Results,
     pub(super) stop: watch::Sender<bool>,

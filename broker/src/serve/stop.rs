@@ -32,6 +32,8 @@ impl Running {
         }
         let _ = (&mut self.egress).await;
         self.leave_server().await;
+        let traces = self.traces.clone();
+        let _ = tokio::task::spawn_blocking(move || traces.stop()).await;
         close(self.storage).await;
         tracing::info!("stopped");
     }

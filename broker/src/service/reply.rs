@@ -11,8 +11,10 @@ use schemas::json;
 use schemas::problem::Problem;
 use schemas::purchase::{CommandReply, ListReply};
 use schemas::subject::{AdminOperation, PurchaseOperation};
+use schemas::trace::TRACEPARENT;
 
 use crate::metrics;
+use crate::nats::headers;
 use crate::waiters::Call;
 use crate::wire::view;
 
@@ -52,7 +54,7 @@ async fn refuse_after(
     took: Duration,
 ) {
     metrics::service_reply(operation.label(), problem.code.label(), took);
-    let headers = error_headers(&problem);
+    let headers = traced(error_headers(&problem), request);
     // Both kinds of reply have the same form when they refuse.
     let body = match operation {
         PurchaseOperation::List => json::encode(&ListReply::Rejected(problem)),
@@ -63,7 +65,16 @@ async fn refuse_after(
 
 async fn send(call: &Call, body: Bytes, result: &'static str) {
     metrics::service_reply(call.operation.label(), result, call.since.elapsed());
-    report(call.request.respond(Ok(body)).await, call.operation);
+    let headers = traced(HeaderMap::new(), &call.request);
+    report(call.request.respond_with_headers(Ok(body), headers).await, call.operation);
+}
+
+/// The reply belongs to the trace of the call.
+fn traced(mut headers: HeaderMap, request: &Request) -> HeaderMap {
+    if let Some(trace) = headers::trace(request.message.headers.as_ref()) {
+        headers.insert(TRACEPARENT, trace.to_string());
+    }
+    headers
 }
 
 /// To an operator.

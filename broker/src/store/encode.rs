@@ -7,7 +7,7 @@ use schemas::{RequestId, Timestamp};
 
 use super::disk::head::DiskHead;
 use super::disk::seal::{PAYLOAD_BYTES_MAX, RECORD_BYTES_MAX};
-use super::disk::submission::DiskSubmission;
+use super::disk::submission::submission_record;
 use super::disk::{audit, basic::DiskCommand, encode, outbox, receipt};
 use super::error::Refusal;
 use super::row::DeadLetterRow;
@@ -52,7 +52,7 @@ pub(super) fn encode_batch(batch: &Batch) -> Result<EncodedBatch, Refusal> {
     for part in &batch.parts {
         match part {
             Part::Submission => {
-                let bytes = encode(&DiskSubmission::from(batch.request.submission.as_ref()));
+                let bytes = submission_record(&batch.request.submission);
                 encoded.submission = Some(sized("submission", bytes, RECORD_BYTES_MAX)?);
             }
             Part::Command(record) => {

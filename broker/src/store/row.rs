@@ -126,6 +126,7 @@ mod tests {
                 version: Version(3),
                 index: 1,
                 effect,
+                trace: None,
             }),
         };
         let id = row.message_id(Incarnation(u64::MAX));

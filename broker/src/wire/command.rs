@@ -73,6 +73,7 @@ pub fn create(
         mode: command.mode,
         rebuy: command.rebuy,
         created_at: now,
+        trace: None,
         terms: Terms {
             max_total: command.max_total,
             expires_at: command.expires_at,

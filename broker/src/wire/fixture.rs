@@ -16,11 +16,12 @@ use schemas::purchase::{Mode, Strategy};
 use schemas::text::Text;
 use schemas::{
     Condition, Currency, CustomerId, Destination, Digest, DurationMs, Isbn13, Money, PartnerId,
-    ProviderId, RequestId, Timestamp,
+    ProviderId, RequestId, Timestamp, TraceContext,
 };
 use smol_str::SmolStr;
 
-use crate::store::{DeadLetterRow, OutboxSeq, Outgoing, StoredRow};
+use super::WireContext;
+use crate::store::{DeadLetterRow, Incarnation, OutboxSeq, Outgoing, StoredRow};
 
 pub(crate) fn customer() -> CustomerId {
     CustomerId::parse("c1").unwrap()
@@ -118,6 +119,7 @@ pub(crate) fn request() -> PurchaseRequest {
         rebuy: false,
         created_at: at(),
         terms,
+        trace: None,
     };
     PurchaseRequest {
         submission: Arc::new(submission),
@@ -162,6 +164,7 @@ pub(crate) fn question(counter: u64) -> Question {
         currency: Currency::USD,
         destination: destination().zone(),
         not_after: at(),
+        trace: TraceContext::of_request(request_id()),
     }
 }
 
@@ -201,7 +204,8 @@ pub(crate) fn lookup_effect() -> Effect {
 }
 
 pub(crate) fn stored(effect: Effect) -> StoredRow {
-    let row = OutboxRow { request: request_id(), version: Version(3), index: 1, effect };
+    let (request, version) = (request_id(), Version(3));
+    let row = OutboxRow { request, version, index: 1, effect, trace: None };
     StoredRow { seq: OutboxSeq(9), at: at(), outgoing: Outgoing::Effect(row) }
 }
 
@@ -212,4 +216,8 @@ pub(crate) fn stored_letter() -> StoredRow {
         body: Bytes::from_static(b"{}"),
     };
     StoredRow { seq: OutboxSeq(10), at: at(), outgoing: Outgoing::DeadLetter(letter) }
+}
+
+pub(crate) fn context() -> WireContext {
+    WireContext { incarnation: Incarnation(7), provider: provider() }
 }

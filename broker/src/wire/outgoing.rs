@@ -8,13 +8,14 @@ use schemas::event::{
     DeadLetter, EventHeaders, Notification, NotificationOutcome, PurchaseEvent, PurchaseEventKind,
 };
 use schemas::id::MessageId;
-use schemas::{Timestamp, json, stream, subject};
+use schemas::{Timestamp, TraceContext, json, stream, subject};
 
 mod partner;
 mod payment;
 
 use super::{WireContext, receipt, token, view};
 use crate::store::{Outgoing, StoredRow};
+use crate::traces::span_of;
 
 /// One message for JetStream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Message {
     pub id: MessageId,
     /// CloudEvents attributes; commands carry none.
     pub event: Option<EventHeaders>,
+    /// Where in the trace of its request it is sent; a dead letter is about no request.
+    pub trace: Option<TraceContext>,
     pub body: Vec<u8>,
 }
 
@@ -41,12 +44,16 @@ pub fn wants_receipt(row: &StoredRow) -> Option<&OutboxRow> {
 pub fn stream_of(row: &StoredRow) -> &'static str {
     match &row.outgoing {
         Outgoing::DeadLetter(_) => stream::name::DEAD_LETTERS,
-        Outgoing::Effect(row) => match &row.effect {
-            Effect::Partner { .. } => stream::name::PARTNER_COMMANDS,
-            Effect::Payment { .. } => stream::name::PAYMENT_COMMANDS,
-            Effect::Event { .. } => stream::name::PURCHASE_EVENTS,
-            Effect::Notify { .. } => stream::name::NOTIFICATIONS,
-        },
+        Outgoing::Effect(row) => stream_of_effect(&row.effect),
+    }
+}
+
+const fn stream_of_effect(effect: &Effect) -> &'static str {
+    match effect {
+        Effect::Partner { .. } => stream::name::PARTNER_COMMANDS,
+        Effect::Payment { .. } => stream::name::PAYMENT_COMMANDS,
+        Effect::Event { .. } => stream::name::PURCHASE_EVENTS,
+        Effect::Notify { .. } => stream::name::NOTIFICATIONS,
     }
 }
 
@@ -64,10 +71,17 @@ pub fn message(context: &WireContext, row: &StoredRow, shown: Option<&Receipt>) 
                 row.at,
             )),
             id,
+            trace: None,
             body: letter.body.to_vec(),
         },
         Outgoing::Effect(effect_row) => effect(context, effect_row, row.at, id, shown),
     }
+}
+
+/// Every copy of a message has the same place in the trace.
+fn place_in_trace(row: &OutboxRow, id: &MessageId) -> TraceContext {
+    let trace = row.trace.unwrap_or_else(|| TraceContext::of_request(row.request));
+    trace.at(span_of(id.as_str()))
 }
 
 fn effect(
@@ -77,20 +91,25 @@ fn effect(
     id: MessageId,
     shown: Option<&Receipt>,
 ) -> Message {
+    let trace = Some(place_in_trace(row, &id));
+    let stream = stream_of_effect(&row.effect);
     match &row.effect {
         Effect::Partner { partner, attempt, command } => {
             let (subject, body) = partner::command(partner, row.request, *attempt, command, &id);
-            Message { subject, stream: stream::name::PARTNER_COMMANDS, id, event: None, body }
+            Message { subject, stream, id, event: None, trace, body }
         }
         Effect::Payment { attempt, command } => {
             let provider = &context.provider;
             let (subject, body) = payment::command(provider, row.request, *attempt, command, &id);
-            Message { subject, stream: stream::name::PAYMENT_COMMANDS, id, event: None, body }
+            Message { subject, stream, id, event: None, trace, body }
         }
-        Effect::Event { kind, snapshot } => purchase_event(*kind, snapshot, at, id),
+        Effect::Event { kind, snapshot } => {
+            Message { trace, ..purchase_event(*kind, snapshot, at, id) }
+        }
         Effect::Notify { outcome, number, token, snapshot } => {
             let accept_token = token.map(token::to_text);
-            notification(*outcome, *number, accept_token, snapshot, at, id, shown)
+            let told = notification(*outcome, *number, accept_token, snapshot, at, id, shown);
+            Message { trace, ..told }
         }
     }
 }
@@ -117,6 +136,7 @@ fn purchase_event(
         stream: stream::name::PURCHASE_EVENTS,
         event: Some(headers(&id, event.event_type(), request, at)),
         id,
+        trace: None,
         body,
     }
 }
@@ -148,6 +168,7 @@ fn notification(
         stream: stream::name::NOTIFICATIONS,
         event: Some(headers(&id, outcome.event_type(), request, at)),
         id,
+        trace: None,
         body,
     }
 }

@@ -27,7 +27,7 @@ use schemas::subject::{PartnerOperation, PaymentOperation};
 use schemas::text::Text;
 use schemas::{
     Condition, Currency, CustomerId, Destination, Digest, DurationMs, Isbn13, Money, PartnerId,
-    RejectReason, RequestId, Timestamp,
+    RejectReason, RequestId, Timestamp, TraceContext,
 };
 
 pub(crate) use message::{audit_row, outbox_rows};
@@ -148,7 +148,7 @@ pub(crate) fn submission() -> impl Strategy<Value = Submission> + Clone {
     let who = (request_id(), customer(), digest(), payment_token());
     let what = (isbn(), 1u8..=99, destination(), condition());
     let how = (select(vec![Mode::OneShot, Mode::Watch]), any::<bool>(), instant(), terms());
-    (who, what, how).prop_map(|(who, what, how)| {
+    (who, what, how, option::of(trace())).prop_map(|(who, what, how, trace)| {
         let (id, customer, digest, payment_token) = who;
         let (isbn, quantity, destination, condition) = what;
         let (mode, rebuy, created_at, terms) = how;
@@ -165,8 +165,16 @@ pub(crate) fn submission() -> impl Strategy<Value = Submission> + Clone {
             rebuy,
             created_at,
             terms,
+            trace,
         }
     })
+}
+
+pub(crate) fn trace() -> impl Strategy<Value = TraceContext> + Clone {
+    (any::<[u8; 16]>(), any::<[u8; 8]>(), any::<bool>())
+        .prop_filter_map("an id of zeros", |(trace, span, sampled)| {
+            TraceContext::new(trace, span, sampled)
+        })
 }
 
 fn step() -> impl Strategy<Value = Step> + Clone {

@@ -16,12 +16,12 @@ use broker::store::disk::outbox::{self, DiskOutbox, effects_record, letter_recor
 use broker::store::disk::ranking::{DiskRanked, DiskRanking};
 use broker::store::disk::receipt;
 use broker::store::disk::seal::{open, seal};
-use broker::store::disk::submission::DiskSubmission;
+use broker::store::disk::submission::{self, read_submission, submission_record};
 use broker::store::{ChainHash, CommitNumber, OutboxSeq, Outgoing};
 use broker_core::batch::{AuditRow, CommandRecord, OutboxRow};
 use broker_core::engine::ranking::Steer;
 use broker_core::engine::ranking::snapshot::{PartnerRecord, Snapshot};
-use broker_core::request::{PurchaseRequest, Submission};
+use broker_core::request::PurchaseRequest;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -136,6 +136,7 @@ const AUDIT_VARIANTS: &[&str] = &[
 const STEERED: &str = "Steered";
 
 const OUTBOX_VARIANTS: &[&str] = &[
+    "Traced {",
     "Reserve {",
     "Release",
     "Place {",
@@ -200,6 +201,7 @@ const RANKED_VARIANTS: &[&str] =
     &["First", "Second", "Third", "Shadow", "Pin", "Ban", "steering: None"];
 
 const SUBMISSION_VARIANTS: &[&str] = &[
+    "DiskTrace {",
     "address: None",
     "line2: Some",
     "line2: None",
@@ -294,13 +296,15 @@ fn heads_are_frozen() {
 
 #[test]
 fn submissions_are_frozen() {
-    let meaning = |payload: &[u8]| format!("{:?}", read::<DiskSubmission<'_>>(payload));
-    let write = |submission: &Submission| bytes(&DiskSubmission::from(submission));
+    let meaning = |payload: &[u8]| match submission::split(payload).unwrap() {
+        (disk, None) => format!("{disk:?}"),
+        (disk, Some(trace)) => format!("{disk:?} {trace:?}"),
+    };
+    let write = submission_record;
     let samples = |wanted: &[&str]| covering(&arbitrary::submission(), wanted, write, meaning);
     golden("submission", SUBMISSION_VARIANTS, samples, |payload| {
-        let disk: DiskSubmission<'_> = read(payload);
-        let submission = disk.into_domain(samples::id(1)).unwrap();
-        (meaning(payload), bytes(&DiskSubmission::from(&submission)))
+        let submission = read_submission(samples::id(1), payload).unwrap();
+        (meaning(payload), submission_record(&submission))
     });
 }
 

@@ -9,7 +9,7 @@ use broker::store::disk::head::DiskHead;
 use broker::store::disk::outbox::{self, effects_record};
 use broker::store::disk::ranking::{DiskRanked, DiskRanking};
 use broker::store::disk::receipt;
-use broker::store::disk::submission::DiskSubmission;
+use broker::store::disk::submission::{read_submission, submission_record};
 use broker::store::disk::{DiskError, seal};
 use broker::store::{AuditBody, ChainHash, CommitNumber, Outgoing};
 use broker_core::batch::CommandRecord;
@@ -35,9 +35,8 @@ proptest! {
 
     #[test]
     fn submissions_come_back(submission in arbitrary::submission()) {
-        let stored = bytes(&DiskSubmission::from(&submission));
-        let found = read::<DiskSubmission<'_>>(&stored).into_domain(submission.id);
-        prop_assert_eq!(found, Ok(submission));
+        let stored = submission_record(&submission);
+        prop_assert_eq!(read_submission(submission.id, &stored), Ok(submission));
     }
 
     #[test]

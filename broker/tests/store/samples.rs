@@ -65,6 +65,7 @@ pub(crate) fn submission(n: u64) -> Submission {
         mode: Mode::OneShot,
         rebuy: false,
         created_at: at(n),
+        trace: None,
         terms: Terms {
             max_total: usd(3000),
             expires_at: at(60_000 + n),
@@ -164,7 +165,8 @@ pub(crate) fn command(name: &str, version: u64) -> CommandRecord {
 }
 
 pub(crate) fn row(request: &PurchaseRequest, index: u8, effect: Effect) -> OutboxRow {
-    OutboxRow { request: request.id(), version: request.version, index, effect }
+    let trace = request.submission.trace;
+    OutboxRow { request: request.id(), version: request.version, index, effect, trace }
 }
 
 pub(crate) fn event(request: &PurchaseRequest, kind: EventKind) -> Effect {

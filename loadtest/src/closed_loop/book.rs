@@ -31,6 +31,7 @@ pub(super) fn submission(n: u64, now: Timestamp) -> anyhow::Result<Submission> {
         mode: Mode::OneShot,
         rebuy: false,
         created_at: now,
+        trace: None,
         terms: Terms {
             max_total: Money::new(MAX_MINOR, Currency::USD)?,
             expires_at: now.saturating_add(DurationMs::from_secs(600)),

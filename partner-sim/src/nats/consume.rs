@@ -7,12 +7,14 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use futures_util::StreamExt;
+use schemas::TraceContext;
 use schemas::json::{PARTNER_MESSAGE_BYTES_MAX, decode, decode_valid};
 use schemas::stream::{CONSUMER_FILES_UNUSABLE, ConsumerSpec};
 use schemas::subject::{
     PartnerOperation, PaymentOperation, parse_partner_command, parse_partner_quote,
     parse_payment_command,
 };
+use schemas::trace::TRACEPARENT;
 
 use super::clock;
 use super::delay::Delays;
@@ -155,6 +157,7 @@ impl Inlet {
     /// Waits for the disk beside the next command, not before it.
     async fn finish(&self, message: jetstream::Message, handled: Handled) {
         let Handled { synced, now, later } = handled;
+        let trace = trace_of(&message);
         let mut seats = Vec::with_capacity(later.len());
         for _ in &later {
             seats.push(self.delays.seat().await);
@@ -169,16 +172,20 @@ impl Inlet {
             for (seat, delayed) in seats.into_iter().zip(later) {
                 let (desk, egress) = (Arc::clone(&desk), egress.clone());
                 delays.run(seat, delayed.at, async move {
-                    egress.publish(delayed.message).await;
+                    egress.publish(delayed.message, trace).await;
                     desk.sent(delayed.number);
                 });
             }
             for answer in now {
-                egress.publish(answer).await;
+                egress.publish(answer, trace).await;
             }
             acknowledge(&message).await;
         });
     }
+}
+
+fn trace_of(message: &jetstream::Message) -> Option<TraceContext> {
+    TraceContext::parse(message.headers.as_ref()?.get(TRACEPARENT)?.as_str())
 }
 
 /// A lost acknowledgement brings the command again, and it finds its key.

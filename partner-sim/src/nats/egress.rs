@@ -7,6 +7,8 @@ use async_nats::Client;
 use async_nats::connection::State;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::message::PublishMessage;
+use schemas::TraceContext;
+use schemas::trace::TRACEPARENT;
 
 use super::desk::Outgoing;
 
@@ -30,8 +32,9 @@ impl Egress {
         &self.jetstream
     }
 
-    /// Returns when the message is sent (live) or stored (through a stream).
-    pub(super) async fn publish(&self, message: Outgoing) {
+    /// Returns when the message is sent (live) or stored (through a stream). An answer belongs to
+    /// the trace of its command.
+    pub(super) async fn publish(&self, message: Outgoing, trace: Option<TraceContext>) {
         let Outgoing { subject, message_id, body } = message;
         let Some(id) = message_id else {
             if let Err(error) = self.client.publish(subject, body).await {
@@ -43,7 +46,7 @@ impl Egress {
         let mut told = false;
         loop {
             if self.client.connection_state() == State::Connected {
-                match self.try_store(&subject, &id, body.clone()).await {
+                match self.try_store(&subject, &id, body.clone(), trace).await {
                     Ok(()) => return,
                     // Once per answer: a server that is busy is asked again and again.
                     Err(error) if !told => {
@@ -63,8 +66,12 @@ impl Egress {
         subject: &str,
         id: &str,
         body: bytes::Bytes,
+        trace: Option<TraceContext>,
     ) -> Result<(), async_nats::jetstream::context::PublishError> {
-        let message = PublishMessage::build().payload(body).message_id(id);
+        let mut message = PublishMessage::build().payload(body).message_id(id);
+        if let Some(trace) = trace {
+            message = message.header(TRACEPARENT, trace.to_string().as_str());
+        }
         self.jetstream.send_publish(subject.to_owned(), message).await?.await.map(|_ack| ())
     }
 }

@@ -59,6 +59,6 @@ async fn answer(desk: &Desk, client: &Client, egress: &Egress, delays: &Delays, 
         };
         let message = Outgoing { subject: answer.subject, message_id: answer.message_id, body };
         let egress = egress.clone();
-        delays.run(seat, scheduled.at, async move { egress.publish(message).await });
+        delays.run(seat, scheduled.at, async move { egress.publish(message, None).await });
     }
 }

@@ -147,7 +147,7 @@ impl Shell {
             let seat = self.delays.seat().await;
             let (desk, egress) = (Arc::clone(&self.desk), egress.clone());
             self.delays.run(seat, delayed.at, async move {
-                egress.publish(delayed.message).await;
+                egress.publish(delayed.message, None).await;
                 desk.sent(delayed.number);
             });
         }

@@ -10,7 +10,7 @@ use broker::store::disk::head::DiskHead;
 use broker::store::disk::meta::{DiskIdentity, DiskTail, Tail, mark_payload, read_mark};
 use broker::store::disk::quote::DiskQuote;
 use broker::store::disk::receipt;
-use broker::store::disk::submission::DiskSubmission;
+use broker::store::disk::submission::{read_submission, submission_record};
 use broker::store::disk::{DiskError, audit, decode, encode, outbox, seal};
 use broker::store::{ChainHash, CommitNumber, Outgoing};
 use broker_core::batch::{AuditRow, CommandRecord};
@@ -47,6 +47,7 @@ static SUBMISSION: LazyLock<Arc<Submission>> = LazyLock::new(|| {
         mode: Mode::OneShot,
         rebuy: false,
         created_at: AT,
+        trace: None,
         terms: Terms {
             max_total: Money::new(3000, Currency::USD).expect("a small amount"),
             expires_at: AT,
@@ -102,16 +103,14 @@ pub(super) fn head_comes_back(request: &PurchaseRequest) {
 }
 
 fn submission(payload: &[u8]) -> Option<()> {
-    let disk = decode::<DiskSubmission<'_>>("submission", payload).ok()?;
-    let submission = disk.into_domain(request_id()).ok()?;
+    let submission = read_submission(request_id(), payload).ok()?;
     submission_comes_back(&submission);
     Some(())
 }
 
 pub(super) fn submission_comes_back(submission: &Submission) {
-    let written = encode(&DiskSubmission::from(submission));
-    let disk = decode::<DiskSubmission<'_>>("submission", &written);
-    same(disk.and_then(|disk| disk.into_domain(submission.id)), submission);
+    let written = submission_record(submission);
+    same(read_submission(submission.id, &written), submission);
 }
 
 fn receipt(payload: &[u8]) -> Option<()> {

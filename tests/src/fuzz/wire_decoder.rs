@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use broker::clock::{Clock, TimeSource};
 use broker::ingress::decode::{Decoded, Decoder};
+use broker::traces::Sampling;
 use broker_core::batch::{AuditRow, Change};
 use broker_core::engine::input::QuoteOutcome;
 use broker_core::event::Event;
@@ -49,6 +50,7 @@ static DECODER: LazyLock<Decoder> = LazyLock::new(|| {
         horizon: Horizon::of(&Policy::standard(partners)),
         provider: ProviderId::parse("simpay").expect("a valid id"),
         clock: Clock::new(Frozen),
+        sampling: Sampling::default(),
     }
 });
 

@@ -14,7 +14,8 @@ use schemas::purchase::{
 };
 use schemas::subject::{self, PurchaseOperation};
 use schemas::text::Text;
-use schemas::{Currency, CustomerId, Digest, Money, RequestId, json};
+use schemas::trace::TRACEPARENT;
+use schemas::{Currency, CustomerId, Digest, Money, RequestId, TraceContext, json};
 
 use super::{HarnessError, SubLedger, now, wait};
 use crate::auditor::{Answer, Command, Route, Sent};
@@ -41,12 +42,19 @@ pub struct Requester {
     jetstream: jetstream::Context,
     customer: CustomerId,
     ledger: SubLedger,
+    trace: Option<TraceContext>,
 }
 
 impl Requester {
     pub(super) fn new(client: Client, customer: CustomerId, ledger: SubLedger) -> Self {
         let jetstream = jetstream::ContextBuilder::new().timeout(ACK_TIMEOUT).build(client.clone());
-        Self { client, jetstream, customer, ledger }
+        Self { client, jetstream, customer, ledger, trace: None }
+    }
+
+    /// Whatever it sends belongs to a trace of its own.
+    #[must_use]
+    pub fn within(self, trace: TraceContext) -> Self {
+        Self { trace: Some(trace), ..self }
     }
 
     pub fn customer(&self) -> &CustomerId {
@@ -180,7 +188,8 @@ impl Requester {
     ) -> Result<T, HarnessError> {
         let doing = || format!("asking the broker to {} for {}", operation.label(), self.customer);
         let subject = subject::purchase_api(operation, &self.customer);
-        let request = async_nats::Request::new().payload(body).timeout(Some(REPLY_TIMEOUT));
+        let request = async_nats::Request::new().payload(body).headers(self.headers());
+        let request = request.timeout(Some(REPLY_TIMEOUT));
         let reply = self.client.send_request(subject, request).await;
         let reply = reply.map_err(HarnessError::nats(doing()))?;
         json::decode(&reply.payload, usize::MAX)
@@ -193,11 +202,19 @@ impl Requester {
         id: String,
         body: Bytes,
     ) -> Result<StreamAck, jetstream::context::PublishError> {
-        let mut headers = HeaderMap::new();
+        let mut headers = self.headers();
         headers.insert(NATS_MESSAGE_ID, id);
         let publish = PublishMessage::build().headers(headers).payload(body);
         let ack = self.jetstream.send_publish(subject, publish).await?.await?;
         Ok(StreamAck { sequence: ack.sequence, duplicate: ack.duplicate })
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some(trace) = self.trace {
+            headers.insert(TRACEPARENT, trace.to_string());
+        }
+        headers
     }
 
     fn record(&self, command: Command, route: Route, at: schemas::Timestamp, answer: Answer) {

@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use broker::config::{CustomersConfig, Limits, OverloadConfig, PolicyOverrides, StreamsConfig};
+use broker::config::{
+    CustomersConfig, Limits, OverloadConfig, PolicyOverrides, StreamsConfig, TracesConfig,
+};
 use partner_sim::config::{PartnerGroup, PriceScript, SimConfig, StockScript};
 use partner_sim::payment::PaymentSettings;
 use partner_sim::price::ScriptedPrice;
@@ -22,6 +24,7 @@ pub struct Scenario {
     pub policy: PolicyOverrides,
     pub limits: Limits,
     pub streams: StreamsConfig,
+    pub traces: TracesConfig,
     /// Wide enough for a few customers who are in a hurry; the rest is as shipped.
     pub overload: OverloadConfig,
     pub customers: CustomersConfig,
@@ -124,6 +127,12 @@ impl Scenario {
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    #[must_use]
+    pub fn traces(mut self, traces: TracesConfig) -> Self {
+        self.traces = traces;
         self
     }
 

@@ -19,6 +19,7 @@ use broker::questions::asked::Asked;
 use broker::questions::send;
 use broker::storage;
 use broker::store::Meta;
+use broker::traces::Sampling;
 use broker::wire::WireContext;
 use broker_core::engine::EngineConfig;
 use broker_core::engine::input::{Input, Origin};
@@ -131,6 +132,7 @@ impl Node {
                 horizon: Horizon::of(&setup.policy),
                 provider: setup.provider.clone(),
                 clock: clock.clone(),
+                sampling: Sampling::default(),
             },
             context: WireContext {
                 incarnation: meta.incarnation,
@@ -236,7 +238,7 @@ impl Node {
         if self.connection.is_none() {
             return self.inputs.push_back(Input::NotSent { calls: asking.calls });
         }
-        let send::Asking { subject, reply, id, calls, body } = asking;
+        let send::Asking { subject, reply, id, calls, body, trace: _ } = asking;
         match reply {
             Some(_) => {
                 self.asked.note(partner, calls, scene.instant());

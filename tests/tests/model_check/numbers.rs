@@ -136,6 +136,7 @@ pub(crate) fn submission(life: u64, rebuy: bool) -> Submission {
         mode: Mode::OneShot,
         rebuy,
         created_at: T0,
+        trace: None,
         terms: Terms {
             max_total: usd(MAX_TOTAL),
             expires_at: at(life),

@@ -62,6 +62,7 @@ pub(crate) fn submission(index: u128, strategy: Strategy) -> Submission {
         mode: Mode::OneShot,
         rebuy: false,
         created_at: NOW,
+        trace: None,
         terms: Terms {
             max_total: Money::new(3000, Currency::USD).unwrap(),
             expires_at: NOW.saturating_add(schemas::DurationMs::from_secs(600)),

@@ -159,7 +159,8 @@ impl Engine {
     }
 
     pub(super) fn send_copy(&mut self, request: RequestId, index: usize) {
-        let Some(sweep) = self.hot.get(&request).and_then(|hot| hot.sweep.as_ref()) else { return };
+        let Some(hot) = self.hot.get(&request) else { return };
+        let (Some(record), Some(sweep)) = (hot.request(), hot.sweep.as_ref()) else { return };
         let Some(id) = sweep.calls[index].flight else { return };
         let Some(flight) = self.flights.get(id) else { return };
         let last = flight.waiters.last();
@@ -172,6 +173,7 @@ impl Engine {
             currency: wanted.currency,
             destination: wanted.zone.clone(),
             not_after: sweep.hard_stop.max(self.waits_until(last)),
+            trace: record.submission.purchase_trace(),
         };
         self.asking.push(sweep.calls[index].partner(), question);
     }

@@ -23,15 +23,17 @@ impl Engine {
         let rows = change.steps.iter().flat_map(|(_, step)| step.rows.iter().copied()).collect();
         let mut audit = Vec::with_capacity(change.steps.len());
         let mut outbox = Vec::new();
-        let mut next = None;
+        let mut next: Option<PurchaseRequest> = None;
         for (applied, step) in change.steps {
             let version = step.next.version;
+            let trace = step.next.submission.trace;
             audit.push(AuditRow { version, at: self.now, change: applied });
             outbox.extend(step.effects.into_iter().zip(0u8..).map(|(effect, index)| OutboxRow {
                 request,
                 version,
                 index,
                 effect,
+                trace,
             }));
             next = Some(step.next);
         }

@@ -115,6 +115,7 @@ impl Engine {
             called: sweep.called(),
             all_had_their_turn,
             why,
+            trace: record.submission.purchase_trace(),
         };
         let conclusion = Conclusion { sweep: sweep.number, finding };
         self.outputs.push_back(Output::Observe(fact));

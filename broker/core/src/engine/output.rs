@@ -4,7 +4,7 @@ use schemas::id::CallId;
 use schemas::purchase::PurchaseStatus;
 use schemas::{
     Condition, Currency, Destination, DurationMs, Isbn13, PartnerId, RejectReason, RequestId,
-    Timestamp,
+    Timestamp, TraceContext,
 };
 
 use super::admission::Class;
@@ -50,6 +50,8 @@ pub struct Question {
     /// Zone only, without the address.
     pub destination: Destination,
     pub not_after: Timestamp,
+    /// Of the request that asks first; others may come to share the answer.
+    pub trace: TraceContext,
 }
 
 /// Decided from durable state.
@@ -109,6 +111,7 @@ pub enum Fact {
         /// It was everybody's turn, shadows aside.
         all_had_their_turn: bool,
         why: Ending,
+        trace: TraceContext,
     },
     /// A question was not sent because the same one is on its way for another request.
     QuestionShared {

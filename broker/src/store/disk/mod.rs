@@ -22,6 +22,7 @@ pub mod seal;
 pub mod search;
 pub mod sharing;
 pub mod submission;
+pub mod trace;
 
 use std::fmt::Display;
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use broker_core::batch::OutboxRow;
 use broker_core::request::{PurchaseRequest, Submission, Version};
 use bytes::Bytes;
-use schemas::{RequestId, Timestamp};
+use schemas::{RequestId, Timestamp, TraceContext};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 use super::basic::{at, ms};
 use super::effect::DiskEffect;
 use super::head::DiskHead;
+use super::trace::DiskTrace;
 use super::{DiskError, decode, encode};
 use crate::store::row::{DeadLetterRow, Outgoing};
 
@@ -34,6 +35,14 @@ pub enum DiskOutboxBody<'a> {
         stream: &'a str,
         body: &'a [u8],
     },
+    /// `Effects` of a request whose customer brought a trace.
+    Traced {
+        trace: DiskTrace,
+        request: [u8; 16],
+        #[serde(borrow)]
+        snapshots: Vec<DiskHead<'a>>,
+        rows: Vec<DiskOutboxRow<'a>>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +53,9 @@ pub struct DiskOutboxRow<'a> {
     effect: DiskEffect<'a>,
 }
 
-/// The record of one batch's rows. All rows belong to `request`.
+/// The record of one batch's rows. All rows belong to `request` and to its trace.
 pub fn effects_record(request: RequestId, at: Timestamp, rows: &[OutboxRow]) -> Vec<u8> {
+    let trace = rows.first().and_then(|row| row.trace);
     let mut snapshots = Vec::new();
     let rows: Vec<_> = rows
         .iter()
@@ -56,7 +66,11 @@ pub fn effects_record(request: RequestId, at: Timestamp, rows: &[OutboxRow]) -> 
         })
         .collect();
     let snapshots = snapshots.into_iter().map(DiskHead::from).collect();
-    let body = DiskOutboxBody::Effects { request: *request.as_bytes(), snapshots, rows };
+    let request = *request.as_bytes();
+    let body = match trace {
+        None => DiskOutboxBody::Effects { request, snapshots, rows },
+        Some(trace) => DiskOutboxBody::Traced { trace: trace.into(), request, snapshots, rows },
+    };
     encode(&DiskOutbox { at: ms(at), body })
 }
 
@@ -83,12 +97,11 @@ pub fn read_record<E: From<DiskError>>(
         }
         DiskOutboxBody::Effects { request, snapshots, rows } => {
             let request = RequestId::from_bytes(request);
-            let snapshots = if snapshots.is_empty() {
-                Vec::new()
-            } else {
-                with_submission(snapshots, &submission_of(request)?)?
-            };
-            effects(request, &snapshots, rows)?
+            effects(request, None, snapshots, rows, submission_of)?
+        }
+        DiskOutboxBody::Traced { trace, request, snapshots, rows } => {
+            let (request, trace) = (RequestId::from_bytes(request), trace.try_into()?);
+            effects(request, Some(trace), snapshots, rows, submission_of)?
         }
     };
     Ok((decided_at, outgoing))
@@ -101,18 +114,26 @@ fn with_submission(
     snapshots.into_iter().map(|head| head.into_domain(Arc::clone(submission))).collect()
 }
 
-fn effects(
+fn effects<E: From<DiskError>>(
     request: RequestId,
-    snapshots: &[PurchaseRequest],
+    trace: Option<TraceContext>,
+    snapshots: Vec<DiskHead<'_>>,
     rows: Vec<DiskOutboxRow<'_>>,
-) -> Result<Vec<Outgoing>, DiskError> {
+    submission_of: impl FnOnce(RequestId) -> Result<Arc<Submission>, E>,
+) -> Result<Vec<Outgoing>, E> {
+    let snapshots = if snapshots.is_empty() {
+        Vec::new()
+    } else {
+        with_submission(snapshots, &submission_of(request)?)?
+    };
     rows.into_iter()
         .map(|row| {
             Ok(Outgoing::Effect(OutboxRow {
                 request,
                 version: Version(row.version),
                 index: row.index,
-                effect: row.effect.into_domain(snapshots)?,
+                effect: row.effect.into_domain(&snapshots)?,
+                trace,
             }))
         })
         .collect()

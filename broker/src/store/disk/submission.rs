@@ -7,8 +7,9 @@ use schemas::text::Text;
 use schemas::{CustomerId, Destination, Digest, Isbn13, RequestId};
 use serde::{Deserialize, Serialize};
 
-use super::DiskError;
 use super::basic::{DiskCondition, DiskMode, DiskMoney, DiskStrategy, at, ms};
+use super::trace::DiskTrace;
+use super::{DiskError, decode, decode_first, encode};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiskTerms {
@@ -131,9 +132,37 @@ impl<'a> From<&'a Submission> for DiskSubmission<'a> {
     }
 }
 
+/// The record of a submission: the struct, and the customer's trace if there is one.
+pub fn submission_record(submission: &Submission) -> Vec<u8> {
+    let mut record = encode(&DiskSubmission::from(submission));
+    if let Some(trace) = submission.trace {
+        record.extend(encode(&DiskTrace::from(trace)));
+    }
+    record
+}
+
+/// The parts of a record.
+///
+/// # Errors
+/// Bytes that are no such record.
+pub fn split(bytes: &[u8]) -> Result<(DiskSubmission<'_>, Option<DiskTrace>), DiskError> {
+    let (disk, rest) = decode_first("submission", bytes)?;
+    let trace = (!rest.is_empty()).then(|| decode("trace of a submission", rest)).transpose()?;
+    Ok((disk, trace))
+}
+
+/// The submission stored under `id`.
+///
+/// # Errors
+/// Bytes that are no such record, or that hold what no submission can.
+pub fn read_submission(id: RequestId, bytes: &[u8]) -> Result<Submission, DiskError> {
+    let (disk, trace) = split(bytes)?;
+    let trace = trace.map(TryInto::try_into).transpose()?;
+    Ok(Submission { trace, ..disk.into_domain(id)? })
+}
+
 impl DiskSubmission<'_> {
-    /// The submission stored under `id`.
-    pub fn into_domain(self, id: RequestId) -> Result<Submission, DiskError> {
+    fn into_domain(self, id: RequestId) -> Result<Submission, DiskError> {
         let bad = |e| DiskError::new("submission", e);
         Ok(Submission {
             id,
@@ -148,6 +177,7 @@ impl DiskSubmission<'_> {
             rebuy: self.rebuy,
             created_at: at(self.created_at),
             terms: self.terms.try_into()?,
+            trace: None,
         })
     }
 }

@@ -23,7 +23,7 @@ use crate::store::disk::head::DiskHead;
 use crate::store::disk::meta::{DiskTail, Tail, read_mark};
 use crate::store::disk::ranking::{DiskRanked, DiskRanking};
 use crate::store::disk::seal::open;
-use crate::store::disk::submission::DiskSubmission;
+use crate::store::disk::submission::read_submission;
 use crate::store::disk::{DiskError, audit, decode, outbox, receipt};
 use crate::store::error::StoreError;
 use crate::store::port::{Listing, Meta, Reader};
@@ -63,9 +63,7 @@ impl FjallReader {
         request: RequestId,
     ) -> Result<Arc<Submission>, StoreError> {
         let records = self.parts(snapshot, request, PartKind::Submission)?;
-        let read = |record: &Record| {
-            decode::<DiskSubmission<'_>>("submission", &record.payload)?.into_domain(request)
-        };
+        let read = |record: &Record| read_submission(request, &record.payload);
         let missing = || DiskError::new("submission", "the request has none");
         let submission = records.first().ok_or_else(missing).and_then(read);
         let place = self.place(spaces::PARTS);

@@ -78,7 +78,7 @@ fn every_message_is_stored_by_the_stream_it_names() {
     let mut messages: Vec<Message> = table().into_iter().map(|(e, _, _)| send(e)).collect();
     messages.extend(EventKind::ALL.map(|kind| send(event(kind))));
     messages.extend(Outcome::ALL.map(|outcome| send(notify(outcome, None))));
-    messages.push(message(&context(), &fixture::stored_letter(), None));
+    messages.push(message(&fixture::context(), &fixture::stored_letter(), None));
     for message in messages {
         assert_eq!(of_subject(&message.subject), Some(message.stream), "{}", message.subject);
     }
@@ -92,7 +92,7 @@ fn the_stream_of_a_row_is_known_without_its_message() {
     rows.push(fixture::stored(notify(Outcome::ALL[0], None)));
     rows.push(fixture::stored_letter());
     for row in rows {
-        assert_eq!(stream_of(&row), message(&context(), &row, None).stream);
+        assert_eq!(stream_of(&row), message(&fixture::context(), &row, None).stream);
     }
 }
 
@@ -132,7 +132,7 @@ fn a_notification_shows_token_and_receipt() {
     let row = fixture::stored(notify(Outcome::Quoted, Some(AcceptToken([0xab; 16]))));
     assert!(wants_receipt(&row).is_some());
     let receipt = fixture::receipt(Verdict::TooDear, vec![fixture::quote()]);
-    let message = message(&context(), &row, Some(&receipt));
+    let message = message(&fixture::context(), &row, Some(&receipt));
     let body: Notification = serde_json::from_slice(&message.body).unwrap();
     assert_eq!(body.accept_token, Some("ab".repeat(16)));
     assert_eq!(body.receipt.unwrap().sweep, receipt.sweep);
@@ -141,7 +141,7 @@ fn a_notification_shows_token_and_receipt() {
 #[test]
 fn a_dead_letter_goes_out_as_it_was_stored() {
     let row = fixture::stored_letter();
-    let message = message(&context(), &row, None);
+    let message = message(&fixture::context(), &row, None);
     assert_eq!(message.subject, "dead_letter.PURCHASE_CREATES");
     assert_eq!(message.id, row.message_id(Incarnation(7)));
     assert_eq!(message.body, b"{}");
@@ -172,9 +172,5 @@ fn notify(outcome: Outcome, token: Option<AcceptToken>) -> Effect {
 }
 
 fn send(effect: Effect) -> Message {
-    message(&context(), &fixture::stored(effect), None)
-}
-
-fn context() -> WireContext {
-    WireContext { incarnation: Incarnation(7), provider: fixture::provider() }
+    message(&fixture::context(), &fixture::stored(effect), None)
 }

@@ -170,11 +170,13 @@ pub(crate) fn outbox_rows() -> impl Strategy<Value = (PurchaseRequest, Vec<Outbo
     (request(), request(), vec((0..4u8, effect_seed()), 1..5)).prop_map(|(one, other, seeds)| {
         let mut other = other;
         other.submission = Arc::clone(&one.submission);
+        let trace = one.submission.trace;
         let rows = seeds.into_iter().zip(0u8..).map(|((which, seed), index)| OutboxRow {
             request: one.id(),
             version: one.version,
             index,
             effect: seed.with(if which == 0 { &other } else { &one }),
+            trace,
         });
         let rows = rows.collect();
         (one, rows)

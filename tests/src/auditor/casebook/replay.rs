@@ -66,11 +66,11 @@ pub(super) fn replay<'a>(evidence: &'a Evidence, cases: &mut BTreeMap<RequestId,
 
 fn step(request: RequestId, commit: CommitNumber, row: &AuditRow, done: Transition) -> Step<'_> {
     let Transition { next, rows, effects } = done;
-    let version = next.version;
+    let (version, trace) = (next.version, next.submission.trace);
     let outbox = effects.into_iter().zip(0u8..).map(|(effect, index)| StoredRow {
         seq: OutboxSeq(0),
         at: row.at,
-        outgoing: Outgoing::Effect(OutboxRow { request, version, index, effect }),
+        outgoing: Outgoing::Effect(OutboxRow { request, version, index, effect, trace }),
     });
     Step { commit, at: row.at, change: &row.change, rows, outbox: outbox.collect(), next }
 }

@@ -323,7 +323,7 @@ impl World {
             let version = step.next.version;
             rows.push(AuditRow { version, at: self.now, change });
             for (effect, index) in step.effects.into_iter().zip(0u8..) {
-                let row = OutboxRow { request, version, index, effect };
+                let row = OutboxRow { request, version, index, effect, trace: None };
                 let outgoing = Outgoing::Effect(row);
                 let stored = StoredRow { seq: OutboxSeq(1), at: self.now, outgoing };
                 let shown = outgoing::wants_receipt(&stored)

@@ -156,6 +156,7 @@ pub(crate) fn submission() -> Submission {
         mode: Mode::OneShot,
         rebuy: false,
         created_at: T0,
+        trace: None,
         terms: Terms {
             max_total: usd(3000),
             expires_at: T0.saturating_add(LIFE),
