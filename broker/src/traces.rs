@@ -9,7 +9,7 @@
 //! Which traces are sampled is settled by the create and durable with it. Spans are told when they
 //! have ended; they are a convenience and no promise: a full queue drops them.
 
-#[cfg(feature = "otlp")]
+#[cfg_attr(not(feature = "otlp"), path = "traces/without.rs")]
 mod otlp;
 
 use schemas::trace::purchase_span;
@@ -71,52 +71,31 @@ impl Sampling {
 }
 
 /// Takes spans that have ended; cloning is cheap.
-#[derive(Debug, Clone, Default)]
-pub struct Traces {
-    #[cfg(feature = "otlp")]
-    exporter: Option<otlp::Exporter>,
-}
+#[derive(Debug, Clone)]
+pub struct Traces(Option<otlp::Exporter>);
 
 impl Traces {
     /// # Errors
     /// The exporter cannot be made.
-    #[cfg_attr(not(feature = "otlp"), expect(clippy::unnecessary_wraps))]
     pub fn start(config: &TracesConfig) -> Result<Self, String> {
-        #[cfg(feature = "otlp")]
-        let exporter = config.otlp_endpoint.as_deref().map(otlp::Exporter::start).transpose()?;
-        #[cfg(not(feature = "otlp"))]
-        let _ = config;
-        Ok(Self {
-            #[cfg(feature = "otlp")]
-            exporter,
-        })
+        config.otlp_endpoint.as_deref().map(otlp::Exporter::start).transpose().map(Self)
     }
 
     /// Whether anybody wants to know of spans at this place.
     pub fn wants(&self, place: TraceContext) -> bool {
-        #[cfg(feature = "otlp")]
-        return self.exporter.is_some() && place.is_sampled();
-        #[cfg(not(feature = "otlp"))]
-        {
-            let _ = place;
-            false
-        }
+        self.0.is_some() && place.is_sampled()
     }
 
     /// Never blocks.
     pub fn tell(&self, span: Span) {
-        #[cfg(feature = "otlp")]
-        if let Some(exporter) = &self.exporter {
+        if let Some(exporter) = &self.0 {
             exporter.tell(span);
         }
-        #[cfg(not(feature = "otlp"))]
-        let _ = span;
     }
 
     /// Sends what has not been sent. Blocks, for some seconds at most.
     pub fn stop(&self) {
-        #[cfg(feature = "otlp")]
-        if let Some(exporter) = &self.exporter {
+        if let Some(exporter) = &self.0 {
             exporter.stop();
         }
     }

@@ -30,6 +30,9 @@ const FILLED_WITHIN: Duration = Duration::from_secs(3600);
 /// Questions to the two stores together while the store is filled: nothing but the machine holds
 /// them back.
 const CALLS_PER_S: u32 = 1_000_000;
+/// Creates sent at once, and about so many ahead of the broker: one that is overrun puts creates
+/// off, and in the end refuses them.
+const AHEAD_MAX: usize = 5000;
 /// They come from so many customers in turn …
 const CUSTOMERS: usize = 1000;
 /// … none of whom is held back.
@@ -190,15 +193,29 @@ async fn fill(cluster: &Cluster, args: &Args, books: &Books) -> anyhow::Result<(
         let order = order.expires_in(EXPIRES_IN);
         if unknown { order.build() } else { order.watch().build() }
     });
-    stream::iter(orders.zip(subjects.iter().cycle()).map(anyhow::Ok))
-        .try_for_each_concurrent(PUBLISHES_MAX, |(order, subject): (CreatePurchase, &String)| {
-            let (jetstream, subject) = (jetstream.clone(), subject.clone());
-            async move {
-                jetstream.publish(subject, json::encode(&order).into()).await?.await?;
-                Ok(())
-            }
+    let mut creates = orders.zip(subjects.iter().cycle()).peekable();
+    let mut sent = 0;
+    while creates.peek().is_some() {
+        stream::iter(creates.by_ref().take(AHEAD_MAX).map(anyhow::Ok))
+            .try_for_each_concurrent(
+                PUBLISHES_MAX,
+                |(order, subject): (CreatePurchase, &String)| {
+                    let (jetstream, subject) = (jetstream.clone(), subject.clone());
+                    async move {
+                        jetstream.publish(subject, json::encode(&order).into()).await?.await?;
+                        Ok(())
+                    }
+                },
+            )
+            .await?;
+        sent += AHEAD_MAX;
+        wait::until("the broker takes creates in", FILLED_WITHIN, async || {
+            let Ok((_, page)) = cluster.broker.page("/metrics").await else { return Ok(None) };
+            let behind = sent.saturating_sub(total(&page, "broker_sweeps_total", ""));
+            Ok((behind < 2 * AHEAD_MAX).then_some(()))
         })
         .await?;
+    }
     let unknown = (0..open).filter(|n| is_unknown(*n)).count();
     wait::until("every request has come to its waiting place", FILLED_WITHIN, async || {
         // A broker that is too busy to say how far it is, is not there yet.
