@@ -3,6 +3,9 @@
 use crate::id::{CustomerId, PartnerId, ProviderId, RequestId};
 
 pub mod filter;
+mod partition;
+
+pub use partition::{Elsewhere, elsewhere};
 
 /// Partition token of reply subjects until the broker is partitioned.
 pub const PARTITION: &str = "0";

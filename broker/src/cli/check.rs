@@ -1,9 +1,10 @@
 //! `broker check-config`: would `serve` work with this configuration, this server and this login,
 //! and what would it change? Nothing is changed here.
 
+use async_nats::jetstream::consumer;
 use clap::Args;
 use comfy_table::Cell;
-use schemas::stream::{self, broker_consumers};
+use schemas::stream::{self, ConsumerSpec, broker_consumers};
 use serde::Serialize;
 
 use super::config::ConfigArgs;
@@ -13,7 +14,7 @@ use super::{out, rights, streams};
 use crate::config::Config;
 use crate::directory::{load_catalog, load_partners};
 use crate::nats::durability::{AckWorth, find_out};
-use crate::nats::plan::{self, Step};
+use crate::nats::plan::{self, Setting, Step};
 use crate::nats::{SERVER_VERSION_MIN, streams::PERSIST_MODE_SINCE};
 
 /// The server must take our largest message.
@@ -153,16 +154,17 @@ async fn server(session: &Session, config: &Config) -> Vec<Finding> {
         findings.push(match step {
             Ok(Step::Nothing) => finding(what, Verdict::Fine, "as declared"),
             Ok(Step::Create) => finding(what, Verdict::Change, "would be created"),
-            Ok(Step::Update(settings)) => {
-                let all = settings.iter().map(|s| format!("{} {} → {}", s.name, s.found, s.wanted));
-                let all: Vec<String> = all.collect();
-                finding(what, Verdict::Change, format!("would change {}", all.join(", ")))
-            }
+            Ok(Step::Update(settings)) => finding(what, Verdict::Change, would_change(&settings)),
             Ok(Step::Refuse(error)) | Err(error) => failure(&what, error),
         });
     }
     findings.extend(consumers(session, config).await);
     findings
+}
+
+fn would_change(settings: &[Setting]) -> String {
+    let all = settings.iter().map(|s| format!("{} {} → {}", s.name, s.found, s.wanted));
+    format!("would change {}", all.collect::<Vec<_>>().join(", "))
 }
 
 fn version(session: &Session) -> Finding {
@@ -222,7 +224,7 @@ async fn jetstream(session: &Session, config: &Config) -> Finding {
     }
 }
 
-/// Ours are made at start; a partner without one never hears of an order.
+/// Ours are made, or brought up to date, at start; a partner without one never hears of an order.
 async fn consumers(session: &Session, config: &Config) -> Vec<Finding> {
     let foreign = match streams::foreign_consumers(config) {
         Ok(foreign) => foreign,
@@ -230,26 +232,34 @@ async fn consumers(session: &Session, config: &Config) -> Vec<Finding> {
         Err(_) => return Vec::new(),
     };
     let mut findings = Vec::new();
-    let ours = broker_consumers();
-    let ours = ours.iter().map(|spec| (spec, Verdict::Change, "would be created"));
-    let theirs = foreign.iter().map(|spec| {
-        let next = "missing: `broker streams provision` makes it, or its reader at first start";
-        (spec, Verdict::Warning, next)
-    });
-    for (spec, verdict, detail) in ours.chain(theirs) {
-        let stream = session.jetstream().get_stream_no_info(spec.stream).await;
-        let found = match stream {
-            Ok(stream) => stream.consumer_info(&spec.durable).await.is_ok(),
-            Err(_) => false,
-        };
-        if !found {
-            findings.push(finding(format!("consumer {}", spec.durable), verdict, detail));
+    for spec in broker_consumers() {
+        let what = format!("consumer {}", spec.durable);
+        match consumer_config_of(session, &spec).await {
+            None => findings.push(finding(what, Verdict::Change, "would be created")),
+            Some(found) => {
+                let settings = plan::consumer_changes(&found, &spec);
+                if !settings.is_empty() {
+                    findings.push(finding(what, Verdict::Change, would_change(&settings)));
+                }
+            }
+        }
+    }
+    for spec in foreign {
+        if consumer_config_of(session, &spec).await.is_none() {
+            let next = "missing: `broker streams provision` makes it, or its reader at first start";
+            findings.push(finding(format!("consumer {}", spec.durable), Verdict::Warning, next));
         }
     }
     if findings.is_empty() {
-        findings.push(finding("consumers", Verdict::Fine, "all there"));
+        findings.push(finding("consumers", Verdict::Fine, "all there, as declared"));
     }
     findings
+}
+
+async fn consumer_config_of(session: &Session, spec: &ConsumerSpec) -> Option<consumer::Config> {
+    let stream = session.jetstream().get_stream_no_info(spec.stream).await.ok()?;
+    let info = stream.consumer_info(&spec.durable).await.ok()?;
+    Some(info.config)
 }
 
 fn table(findings: &[Finding]) -> String {

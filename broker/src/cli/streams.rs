@@ -1,5 +1,6 @@
 //! `broker streams`: how full they are, who lags, and everything a locked-down server needs made.
 
+use async_nats::jetstream::consumer;
 use clap::Subcommand;
 use comfy_table::Cell;
 use futures_util::TryStreamExt;
@@ -17,6 +18,7 @@ use super::error::CliError;
 use super::out;
 use crate::config::Config;
 use crate::directory::load_partners;
+use crate::nats::plan::consumer_changes;
 use crate::nats::streams;
 
 #[derive(Debug, Subcommand)]
@@ -78,6 +80,9 @@ struct ConsumerStatus {
     /// Delivered, not yet acknowledged.
     in_flight: usize,
     redelivered: usize,
+    /// Settings that `serve` would change at its next start; the broker's own consumers only.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    would_change: Vec<&'static str>,
 }
 
 async fn status(session: &Session) -> anyhow::Result<()> {
@@ -129,13 +134,24 @@ async fn one(session: &Session, spec: &StreamSpec) -> Result<StreamStatus, CliEr
     let mut consumers = stream.consumers();
     while let Some(info) = consumers.try_next().await.map_err(|e| session.failed(doing(), e))? {
         status.consumers.push(ConsumerStatus {
-            name: info.name,
+            name: info.name.clone(),
             pending: info.num_pending,
             in_flight: info.num_ack_pending,
             redelivered: info.num_redelivered,
+            would_change: would_change(name, &info),
         });
     }
     Ok(status)
+}
+
+fn would_change(stream: &str, info: &consumer::Info) -> Vec<&'static str> {
+    let ours = stream::broker_consumers().into_iter().find(|spec| spec.stream == stream);
+    // A stand-in has a name of its own and the same settings.
+    let Some(ours) = ours.filter(|spec| spec.names().any(|spec| spec.durable == info.name)) else {
+        return Vec::new();
+    };
+    let changes = consumer_changes(&info.config, &ours);
+    changes.into_iter().map(|setting| setting.name).collect()
 }
 
 fn table(all: &[StreamStatus]) -> String {
@@ -150,6 +166,7 @@ fn table(all: &[StreamStatus]) -> String {
         "PENDING",
         "IN FLIGHT",
         "AGAIN",
+        "",
     ];
     let mut table = out::table(columns);
     for status in all {
@@ -176,6 +193,10 @@ fn table(all: &[StreamStatus]) -> String {
                 Cell::new(consumer.in_flight),
                 Cell::new(consumer.redelivered),
             ]);
+            if !consumer.would_change.is_empty() {
+                let settings = consumer.would_change.join(", ");
+                row.push(Cell::new(format!("`serve` would change {settings}")));
+            }
             table.add_row(row);
         }
     }

@@ -10,7 +10,8 @@ use broker_core::request::Submission;
 use schemas::catalog::Catalog;
 use schemas::problem::Problem;
 use schemas::subject::{
-    PartnerReplyKind, PurchaseOperation, parse_partner_reply, parse_payment_reply, parse_purchase,
+    Elsewhere, PARTITION, PartnerReplyKind, PurchaseOperation, elsewhere, parse_partner_reply,
+    parse_payment_reply, parse_purchase,
 };
 use schemas::{
     CustomerId, PartnerId, ProviderId, RejectReason, RequestId, TraceContext, Violation,
@@ -93,7 +94,10 @@ impl Decoder {
             let (request, answer) = payment::reply(operation, body)?;
             return Ok(Decoded::Payment { request, answer });
         }
-        let detail = "the broker has no use for this subject".to_owned();
+        let detail = match elsewhere(subject) {
+            Some(elsewhere) => other_partition(&elsewhere),
+            None => "the broker has no use for this subject".to_owned(),
+        };
         Err(Refused::new(RejectReason::NotAsked, detail))
     }
 
@@ -150,6 +154,15 @@ impl Decoder {
             }
         }
     }
+}
+
+fn other_partition(elsewhere: &Elsewhere) -> String {
+    let Elsewhere { partition, here } = elsewhere;
+    let sent = match partition {
+        Some(partition) => format!("partition {partition}"),
+        None => "something that is no partition".to_owned(),
+    };
+    format!("sent to {sent}, asked was partition {PARTITION}: answer on {here}")
 }
 
 impl Decoded {
@@ -239,6 +252,20 @@ mod tests {
         for subject in ["purchase.event.c1.x", "partner.acme.reply.1.place", "x", "purchase.get.c1"]
         {
             assert_eq!(reason(subject, &json!({})), RejectReason::NotAsked, "{subject}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_another_partition_is_told_the_right_one() {
+        for (subject, here) in [
+            ("partner.acme.reply.7.place", "partner.acme.reply.0.place"),
+            ("payment.sim.reply.7.void", "payment.sim.reply.0.void"),
+        ] {
+            let refused = decode(subject, &payment_body()).unwrap_err();
+            assert_eq!(refused.reason, RejectReason::NotAsked, "{subject}");
+            let told =
+                ["partition 7", "partition 0", here].map(|part| refused.detail.contains(part));
+            assert_eq!(told, [true; 3], "{}", refused.detail);
         }
     }
 

@@ -1,10 +1,10 @@
-//! What `serve` would do to the streams of a server, without doing it.
+//! What `serve` would do to the streams and consumers of a server, without doing it.
 
-use async_nats::jetstream::Context;
 use async_nats::jetstream::stream::Config;
-use schemas::stream::StreamSpec;
+use async_nats::jetstream::{Context, consumer};
+use schemas::stream::{ConsumerSpec, StreamSpec};
 
-use super::streams::{is_missing, refuse_unchangeable, stream_config};
+use super::streams::{consumer_config, is_missing, refuse_unchangeable, stream_config};
 use super::{NatsError, streams};
 
 /// What a stream needs.
@@ -45,7 +45,6 @@ fn compare(found: &Config, wanted: &Config) -> Step {
     if let Err(refusal) = refuse_unchangeable(found, wanted) {
         return Step::Refuse(refusal);
     }
-    let setting = |name, found: String, wanted: String| Setting { name, found, wanted };
     let all = [
         setting("subjects", found.subjects.join(" "), wanted.subjects.join(" ")),
         setting("max_bytes", found.max_bytes.to_string(), wanted.max_bytes.to_string()),
@@ -73,15 +72,51 @@ fn compare(found: &Config, wanted: &Config) -> Step {
             wanted.discard_new_per_subject.to_string(),
         ),
     ];
-    let differing: Vec<Setting> = all.into_iter().filter(|s| s.found != s.wanted).collect();
+    let differing = differing(all);
     if differing.is_empty() { Step::Nothing } else { Step::Update(differing) }
+}
+
+/// What would be changed of a consumer of ours that exists; it keeps its place in the stream.
+pub fn consumer_changes(found: &consumer::Config, spec: &ConsumerSpec) -> Vec<Setting> {
+    let wanted = consumer_config(spec);
+    differing([
+        setting(
+            "filter_subjects",
+            filters(&found.filter_subjects, &found.filter_subject),
+            filters(&wanted.filter_subjects, &wanted.filter_subject),
+        ),
+        setting("ack_wait", format!("{:?}", found.ack_wait), format!("{:?}", wanted.ack_wait)),
+        setting(
+            "max_ack_pending",
+            found.max_ack_pending.to_string(),
+            wanted.max_ack_pending.to_string(),
+        ),
+        setting("max_deliver", found.max_deliver.to_string(), wanted.max_deliver.to_string()),
+    ])
+}
+
+/// A server may tell the only filter of a consumer in a field of its own.
+fn filters(many: &[String], one: &str) -> String {
+    let all = many.iter().map(String::as_str).chain([one]);
+    let mut all: Vec<&str> = all.filter(|filter| !filter.is_empty()).collect();
+    all.sort_unstable();
+    all.join(" ")
+}
+
+fn setting(name: &'static str, found: String, wanted: String) -> Setting {
+    Setting { name, found, wanted }
+}
+
+fn differing<const N: usize>(all: [Setting; N]) -> Vec<Setting> {
+    all.into_iter().filter(|setting| setting.found != setting.wanted).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use async_nats::jetstream::consumer::IntoConsumerConfig;
     use async_nats::jetstream::stream::StorageType;
-    use schemas::stream::{by_name, name};
+    use schemas::stream::{broker_consumers, by_name, name};
 
     fn wanted() -> Config {
         stream_config(&by_name(name::PURCHASE_CREATES).unwrap(), false)
@@ -95,6 +130,29 @@ mod tests {
         let names: Vec<&str> = settings.iter().map(|setting| setting.name).collect();
         assert_eq!(names, ["max_bytes", "max_msgs"]);
         assert_eq!((settings[0].found.as_str(), settings[0].wanted.as_str()), ("5", "268435456"));
+    }
+
+    #[test]
+    fn a_consumer_with_other_filters_would_be_changed_in_nothing_else() {
+        for spec in broker_consumers() {
+            let sound = consumer_config(&spec).into_consumer_config();
+            assert_eq!(consumer_changes(&sound, &spec), [], "{}", spec.durable);
+            let filter_subjects = vec!["partner.*.reply.0.place".to_owned()];
+            let found = consumer::Config { filter_subjects, ..sound };
+            let changes = consumer_changes(&found, &spec);
+            let names: Vec<&str> = changes.iter().map(|change| change.name).collect();
+            assert_eq!(names, ["filter_subjects"], "{}", spec.durable);
+            assert_eq!(changes[0].found, "partner.*.reply.0.place");
+        }
+    }
+
+    #[test]
+    fn the_only_filter_is_the_same_wherever_the_server_keeps_it() {
+        let [creates, ..] = broker_consumers();
+        let filter_subject = creates.filter_subjects[0].clone();
+        let told = consumer_config(&creates).into_consumer_config();
+        let found = consumer::Config { filter_subject, filter_subjects: Vec::new(), ..told };
+        assert_eq!(consumer_changes(&found, &creates), []);
     }
 
     #[test]

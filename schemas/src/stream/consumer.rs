@@ -57,10 +57,10 @@ pub fn broker_consumers() -> [ConsumerSpec; 4] {
             filter::purchase_commands()
         }),
         broker("broker_partner_replies", name::PARTNER_REPLIES, BROKER_REPLIES_IN_FLIGHT_MAX, {
-            filter::partner_replies_here()
+            filter::partner_replies()
         }),
         broker("broker_payment_replies", name::PAYMENT_REPLIES, BROKER_REPLIES_IN_FLIGHT_MAX, {
-            filter::payment_replies_here()
+            filter::payment_replies()
         }),
     ]
 }

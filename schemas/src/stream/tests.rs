@@ -134,6 +134,15 @@ fn consumers_filter_only_what_their_stream_stores() {
     }
 }
 
+/// A message that its stream keeps and that no consumer reads would be neither used nor given up.
+#[test]
+fn the_broker_reads_all_that_its_source_streams_store() {
+    for consumer in broker_consumers() {
+        let stream = by_name(consumer.stream).unwrap();
+        assert_eq!(consumer.filter_subjects, stream.subjects, "{}", consumer.durable);
+    }
+}
+
 #[test]
 fn no_partner_can_be_named_so_that_it_gets_a_shared_consumer() {
     for id in ["simulator_partners", "partners", "broker_partner_replies"] {

@@ -2,8 +2,8 @@
 //! `>`-matched, where a neighbouring subject must stay out (a live quote must not enter a stream).
 
 use super::{
-    PARTITION, PartnerOperation, PartnerReplyKind, PaymentOperation, PurchaseOperation,
-    partner_command, partner_quote_queued, payment_command,
+    PartnerOperation, PartnerReplyKind, PaymentOperation, PurchaseOperation, partner_command,
+    partner_quote_queued, payment_command,
 };
 use crate::id::{CustomerId, PartnerId, ProviderId, RequestId};
 
@@ -53,21 +53,13 @@ pub fn partner_quotes_queued_of(partner: &PartnerId) -> String {
     partner_quote_queued(partner)
 }
 
-/// `partner.*.reply.*.<kind>` for every kind that travels through a stream: all but `quote`.
+/// `partner.*.reply.*.<kind>` for every kind that travels through a stream: all but `quote`. Of
+/// every partition: what is sent to one that nobody serves is read as well, to be given up.
 pub fn partner_replies() -> Vec<String> {
-    replies_in("*")
-}
-
-/// [`partner_replies`] of the partition that this broker serves.
-pub fn partner_replies_here() -> Vec<String> {
-    replies_in(PARTITION)
-}
-
-fn replies_in(partition: &str) -> Vec<String> {
     let mut kinds = vec![PartnerReplyKind::QuoteQueued];
     kinds.extend(PartnerOperation::ALL.map(PartnerReplyKind::Command));
     kinds.push(PartnerReplyKind::Notice);
-    kinds.iter().map(|kind| format!("partner.*.reply.{partition}.{}", kind.label())).collect()
+    kinds.iter().map(|kind| format!("partner.*.reply.*.{}", kind.label())).collect()
 }
 
 /// `payment.*.<operation>` for every operation.
@@ -80,18 +72,9 @@ pub fn payment_commands_of(provider: &ProviderId) -> Vec<String> {
     PaymentOperation::ALL.map(|op| payment_command(provider, op)).to_vec()
 }
 
-/// `payment.*.reply.*.<operation>` for every operation.
+/// `payment.*.reply.*.<operation>` for every operation, of every partition.
 pub fn payment_replies() -> Vec<String> {
-    payment_replies_in("*")
-}
-
-/// [`payment_replies`] of the partition that this broker serves.
-pub fn payment_replies_here() -> Vec<String> {
-    payment_replies_in(PARTITION)
-}
-
-fn payment_replies_in(partition: &str) -> Vec<String> {
-    PaymentOperation::ALL.map(|op| format!("payment.*.reply.{partition}.{}", op.label())).to_vec()
+    PaymentOperation::ALL.map(|op| format!("payment.*.reply.*.{}", op.label())).to_vec()
 }
 
 /// `notify.>`

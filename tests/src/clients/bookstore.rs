@@ -17,7 +17,7 @@ use crate::harness::{Cluster, Order, Process, Program, StreamTail, now, wait};
 
 pub(super) const ID: &str = "python-books";
 const SOON: Duration = Duration::from_secs(30);
-/// No broker reads the answers of this partition: the questions here are ours.
+/// No broker uses the answers of this partition, it gives them up: the questions here are ours.
 const OUR_PARTITION: u32 = 9;
 const REPLY_BYTES_MAX: usize = 64 * 1024;
 

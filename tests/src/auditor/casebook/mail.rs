@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use broker_core::request::Version;
 use schemas::event::DeadLetter;
-use schemas::subject::{PartnerReplyKind, parse_partner_reply};
+use schemas::subject::{PartnerReplyKind, parse_partner_reply, parse_payment_reply};
 use schemas::{PartnerId, RequestId, json, stream};
 
 use super::{Case, Evidence};
@@ -17,7 +17,8 @@ pub(in crate::auditor) struct Mail<'a> {
     pub(in crate::auditor) strays: Vec<&'a Seen>,
     /// Creates as the stream keeps them.
     pub(in crate::auditor) creates: Vec<&'a Seen>,
-    /// Answers of stores and provider in their streams that name no request or attempt.
+    /// Answers of stores and provider in their streams that name no request or attempt, or that
+    /// went to a partition that nobody serves.
     pub(in crate::auditor) mumbled: Vec<&'a Seen>,
     /// Answers in their streams.
     pub(in crate::auditor) replies: usize,
@@ -69,7 +70,10 @@ impl<'a> Mail<'a> {
                     None => mail.strays.push(seen),
                 },
                 stream::name::PARTNER_REPLIES => mail.partner(seen, cases),
-                stream::name::PAYMENT_REPLIES => mail.spoken(None, seen, cases),
+                stream::name::PAYMENT_REPLIES => match parse_payment_reply(&seen.subject) {
+                    Some(_) => mail.spoken(None, seen, cases),
+                    None => mail.mumbled.push(seen),
+                },
                 stream::name::PURCHASE_CREATES => mail.creates.push(seen),
                 stream::name::DEAD_LETTERS => match json::decode(&seen.body, usize::MAX) {
                     Ok(letter) => mail.letters.push(Letter { seen, letter }),

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use schemas::id::PaymentToken;
 use schemas::problem::Problem;
 use schemas::purchase::CommandReply;
-use schemas::{Digest, DurationMs, PartnerId, RejectReason, RequestId, Timestamp, stream};
+use schemas::{Digest, DurationMs, PartnerId, RejectReason, RequestId, Timestamp, stream, subject};
 
 use super::plant::{Plant, command, first, head, is_in, offers, order, place, text, usd};
 use crate::auditor::{Answer, Command, Evidence, Seen, Sent, Standing};
@@ -90,6 +90,12 @@ pub(super) const ALL: &[Plant] = &[
         seen.subject = "payment.sim.reply.0.capture".to_owned();
         seen.body = Bytes::from_static(b"{}");
         seen.stored = Some((stream::name::PAYMENT_REPLIES, 99));
+        e.messages.push(seen);
+    }),
+    ("given_up_is_told", "an answer to another partition vanished", |e| {
+        let answer = e.messages.iter().find(|seen| subject::is_answer(&seen.subject)).unwrap();
+        let mut seen = answer.clone();
+        seen.subject = seen.subject.replace(".reply.0.", ".reply.7.");
         e.messages.push(seen);
     }),
     ("event_once", "an old answer would still change it", |e| {
