@@ -3,6 +3,7 @@
 
 use async_nats::HeaderMap;
 use schemas::problem::Problem;
+use schemas::violation::Violations;
 use schemas::{RejectReason, Violation};
 
 /// Types of content, in the client's own words and in those of CloudEvents.
@@ -14,34 +15,49 @@ const DATASCHEMA: &str = "ce-dataschema";
 const VERSION: u32 = 1;
 
 /// # Errors
-/// The header that names another type of content, or a version that is not known here.
+/// Every header that names another type of content, or a version that is not known here.
 pub fn check(headers: Option<&HeaderMap>) -> Result<(), Problem> {
     let all = headers.into_iter().flat_map(HeaderMap::iter);
-    for (name, values) in all {
-        let name: &str = name.as_ref();
-        let Some(value) = values.first().map(|value| value.as_str()) else { continue };
-        if CONTENT_TYPES.iter().any(|known| name.eq_ignore_ascii_case(known)) {
-            content_type(name, value)?;
-        } else if name.eq_ignore_ascii_case(SPECVERSION) && value.trim() != "1.0" {
-            return Err(version(name, "CloudEvents 1.0", value));
-        } else if name.eq_ignore_ascii_case(DATASCHEMA) && !is_known_schema(value) {
-            return Err(version(name, "a schema of version 1", value));
-        }
-    }
-    Ok(())
-}
-
-fn content_type(name: &str, value: &str) -> Result<(), Problem> {
-    let kind = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if kind == "application/json" {
+    let broken =
+        all.filter_map(|(name, values)| rule_broken(name.as_ref(), values.first()?.as_str()));
+    let mut broken: Vec<Violation> = broken.collect();
+    if broken.is_empty() {
         return Ok(());
     }
-    let advice = match kind.as_str() {
-        "application/cloudevents+json" => "; send the data alone, and attributes as headers",
-        _ => "",
+    // The client's map has no order, and every delivery of a message is refused in the same words.
+    broken.sort_by(|one, other| one.field.cmp(&other.field));
+    let mut found = Violations::default();
+    for Violation { code, field, rule } in broken {
+        found.push(code, field, rule);
+    }
+    let code = found.first().map_or(RejectReason::Malformed, |first| first.code);
+    Err(Problem::new(code, found.to_string()).with_violations(found.into_vec()))
+}
+
+fn rule_broken(name: &str, value: &str) -> Option<Violation> {
+    if CONTENT_TYPES.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+        content_type(name, value)
+    } else if name.eq_ignore_ascii_case(SPECVERSION) && value.trim() != "1.0" {
+        Some(version(name, "CloudEvents 1.0", value))
+    } else if name.eq_ignore_ascii_case(DATASCHEMA) && !is_known_schema(value) {
+        Some(version(name, "a schema of version 1", value))
+    } else {
+        None
+    }
+}
+
+fn content_type(name: &str, value: &str) -> Option<Violation> {
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return None;
+    }
+    let advice = if kind.eq_ignore_ascii_case("application/cloudevents+json") {
+        "; send the data alone, and attributes as headers"
+    } else {
+        ""
     };
     let rule = format!("must be application/json, got {}{advice}", shown(value));
-    Err(refused(RejectReason::ContentTypeUnsupported, name, rule))
+    Some(refused(RejectReason::ContentTypeUnsupported, name, rule))
 }
 
 /// What does not end in a version is somebody's own name for the schema, and no business of ours.
@@ -51,14 +67,13 @@ fn is_known_schema(value: &str) -> bool {
     number.is_none_or(|number| number == VERSION)
 }
 
-fn version(name: &str, wanted: &str, got: &str) -> Problem {
+fn version(name: &str, wanted: &str, got: &str) -> Violation {
     let rule = format!("must be {wanted}, got {}", shown(got));
     refused(RejectReason::VersionUnsupported, name, rule)
 }
 
-fn refused(code: RejectReason, header: &str, rule: String) -> Problem {
-    let violation = Violation { code, field: header.to_owned(), rule };
-    Problem::new(code, violation.to_string()).with_violations(vec![violation])
+fn refused(code: RejectReason, header: &str, rule: String) -> Violation {
+    Violation { code, field: header.to_owned(), rule }
 }
 
 /// The sender's words, as far as they are worth repeating.
@@ -110,6 +125,37 @@ mod tests {
         ] {
             assert_eq!(judged(name, value), Some(reason), "{name}: {value}");
         }
+    }
+
+    #[test]
+    fn all_wrong_headers_are_told_in_one_order() {
+        let wrong = [
+            ("ce-specversion", "0.3"),
+            ("Content-Type", "text/xml"),
+            ("ce-dataschema", "urn:bpb:v2"),
+            ("content-type", "text/csv"),
+        ];
+        let mut rotated = wrong;
+        for _ in 0..wrong.len() {
+            rotated.rotate_left(1);
+            let mut headers = HeaderMap::new();
+            for (name, value) in rotated {
+                headers.insert(name, value);
+            }
+            let problem = check(Some(&headers)).unwrap_err();
+            let fields: Vec<_> = problem.violations.iter().map(|one| one.field.as_str()).collect();
+            let wanted = ["Content-Type", "ce-dataschema", "ce-specversion", "content-type"];
+            assert_eq!(fields, wanted);
+            assert_eq!(problem.code, RejectReason::ContentTypeUnsupported);
+        }
+    }
+
+    #[test]
+    fn a_very_long_header_is_repeated_only_in_part() {
+        let mut headers = HeaderMap::new();
+        headers.insert("Content-Type", "x".repeat(60_000));
+        let problem = check(Some(&headers)).unwrap_err();
+        assert!(problem.detail.len() < 300, "{} bytes", problem.detail.len());
     }
 
     #[test]

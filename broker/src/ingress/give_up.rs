@@ -6,7 +6,7 @@ use async_nats::jetstream::Message;
 use broker_core::batch::{SourceStream, StreamPosition};
 use bytes::Bytes;
 use schemas::event::{DeadLetter, DeadPayload};
-use schemas::{Timestamp, json};
+use schemas::{Timestamp, Violation, json};
 use smol_str::SmolStr;
 
 use super::decode::Refused;
@@ -85,9 +85,20 @@ pub fn letter(
         (refused.reason, refused.detail),
         published,
         body,
-        headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+        culprits_first(headers, &refused.violations),
     )
     .with_violations(refused.violations)
+}
+
+/// Only so many headers are kept. Those that are to blame are among them, or a replay would say
+/// something else than the message did.
+fn culprits_first<'a>(
+    headers: &'a [(String, String)],
+    violations: &[Violation],
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let is_culprit = |(name, _): &&(String, String)| violations.iter().any(|v| v.field == *name);
+    let (culprits, others): (Vec<_>, Vec<_>) = headers.iter().partition(is_culprit);
+    culprits.into_iter().chain(others).map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 fn published(message: &Message) -> Timestamp {
@@ -100,4 +111,29 @@ fn published(message: &Message) -> Timestamp {
 fn position(message: &Message, source: SourceStream) -> Option<StreamPosition> {
     let info = message.info().ok()?;
     Some(StreamPosition { stream: source, sequence: info.stream_sequence })
+}
+
+#[cfg(test)]
+mod tests {
+    use schemas::RejectReason;
+
+    use super::*;
+
+    #[test]
+    fn the_header_that_is_to_blame_is_kept_before_all_others() {
+        let bomb = (0..100).map(|n| (format!("A-Bomb-{n:03}"), "b".to_owned()));
+        let wrong = ("Content-Type".to_owned(), "text/xml".to_owned());
+        let headers: Vec<_> = bomb.chain([wrong]).collect();
+        let mut refused = Refused::new(RejectReason::ContentTypeUnsupported, "xml".to_owned());
+        refused.violations.push(Violation {
+            code: refused.reason,
+            field: "Content-Type".to_owned(),
+            rule: "must be application/json".to_owned(),
+        });
+        let source = SourceStream::PartnerReplies;
+        let subject = "partner.acme.reply.0.place";
+        let letter = letter(source, subject, b"{}", &headers, Timestamp::ZERO, refused);
+        assert_eq!(letter.headers.get("Content-Type").map(String::as_str), Some("text/xml"));
+        assert!(letter.headers.len() < headers.len(), "{} headers", letter.headers.len());
+    }
 }
