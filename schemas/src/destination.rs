@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::json::object_only;
 use crate::text::Text;
 use crate::text_form::text_form;
 
@@ -34,6 +35,8 @@ text_form!(Country as code);
 
 /// Where to deliver.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self")]
+#[schemars(rename = "Destination")]
 pub struct Destination {
     pub country: Country,
     /// Postal code in the country's own form, at most 16 bytes.
@@ -42,6 +45,8 @@ pub struct Destination {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Address>,
 }
+
+object_only!(Destination);
 
 impl Destination {
     /// The part that decides shipping and tax; what a quote request carries.
@@ -52,6 +57,8 @@ impl Destination {
 
 /// Who receives the parcel, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self")]
+#[schemars(rename = "Address")]
 pub struct Address {
     pub name: Text<100>,
     pub line1: Text<100>,
@@ -61,3 +68,5 @@ pub struct Address {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<Text<64>>,
 }
+
+object_only!(Address);

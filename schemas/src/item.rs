@@ -3,11 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::json::object_only;
 use crate::text::Text;
 
 /// How a book is named. `other` schemes are looked up in the catalog's `other_ids`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "scheme", content = "value", rename_all = "snake_case")]
+#[serde(tag = "scheme", content = "value", rename_all = "snake_case", remote = "Self")]
+#[schemars(rename = "ItemIdentifier")]
 pub enum ItemIdentifier {
     /// ISBN-10 or ISBN-13, hyphens allowed, check digit verified.
     Isbn(Text<32>),
@@ -16,3 +18,5 @@ pub enum ItemIdentifier {
     /// Any identifier in the catalog, as `<scheme>:<id>`, for example `oclc:1234`.
     Other(Text<100>),
 }
+
+object_only!(ItemIdentifier);

@@ -8,7 +8,8 @@
 //!   often): size, types, ranges;
 //! * [`decode`] for what this product wrote itself: size and types.
 //!
-//! Nesting is bounded by serde_json (128 levels).
+//! Nesting is bounded by serde_json (128 levels). Objects are read from objects only, never from
+//! arrays of their values; `decode` alone trusts its own writing so far.
 
 use std::cell::RefCell;
 
@@ -19,6 +20,7 @@ use crate::violation::Violations;
 
 mod card;
 mod error;
+mod object;
 mod quotes;
 mod sample;
 mod survey;
@@ -26,6 +28,7 @@ mod validate;
 
 pub use card::{contains_card_number, refuse_card_numbers};
 pub use error::DecodeError;
+pub(crate) use object::{ObjectOnly, object_only};
 pub use quotes::decode_quote_answers;
 pub use validate::Validate;
 
@@ -103,6 +106,7 @@ where
     T: DeserializeOwned + Validate,
 {
     within(bytes, max_len)?;
+    object::refuse_array(bytes)?;
     let mut found = Violations::default();
     let value = match serde_json::from_slice::<T>(bytes) {
         Ok(value) => Some(value),

@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::json::object_only;
 use crate::text_form::text_form;
 
 /// Largest amount accepted anywhere, in minor units (10^12: ten thousand million dollars).
@@ -90,6 +91,7 @@ pub struct Money {
 
 /// Minor units of the currency: cents for USD, yen for JPY.
 #[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self")]
 #[schemars(rename = "Money", extend("examples" = [{"amount": 2499, "currency": "USD"}]))]
 struct MoneyWire {
     /// Minor units, 0 to 10^12.
@@ -97,6 +99,8 @@ struct MoneyWire {
     amount: u64,
     currency: Currency,
 }
+
+object_only!(MoneyWire);
 
 impl Money {
     pub const fn new(minor: u64, currency: Currency) -> Result<Self, MoneyError> {

@@ -4,6 +4,7 @@
 
 use serde::Deserialize;
 
+use super::object::{object_only, refuse_array};
 use super::validate::Validate;
 use super::{DecodeError, PARTNER_MESSAGE_BYTES_MAX, decode_valid, within};
 use crate::id::{CallId, QuoteId};
@@ -18,6 +19,7 @@ use crate::{Condition, Currency, DurationMs, Isbn13, Timestamp};
 /// As [`decode_valid`].
 pub fn decode_quote_answers(bytes: &[u8]) -> Result<QuoteAnswers, DecodeError> {
     within(bytes, PARTNER_MESSAGE_BYTES_MAX)?;
+    refuse_array(bytes)?;
     let Some(answers) = usual(bytes) else {
         return decode_valid(bytes, PARTNER_MESSAGE_BYTES_MAX);
     };
@@ -39,6 +41,7 @@ struct Flat {
 
 /// An answer with the fields of every outcome.
 #[derive(Deserialize)]
+#[serde(remote = "Self")]
 struct Answer {
     call_id: CallId,
     outcome: Outcome,
@@ -55,6 +58,8 @@ struct Answer {
     reason: Option<Text<200>>,
     retry_after_ms: Option<DurationMs>,
 }
+
+object_only!(read Answer);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -13,6 +13,9 @@ use crate::violation::{VIOLATIONS_MAX, Violations};
 /// The fields whose value says which other fields there are: without it the others mean nothing.
 const TAGS: [&str; 3] = ["scheme", "outcome", "news"];
 
+/// Fields that are taken away one by one to find the wrong one; no answer has as many.
+const FIELDS_TRIED_MAX: usize = 24;
+
 /// Notes what cannot be read in `bytes`, which could not be read; gives the message with the
 /// fields in question replaced, if there is one then.
 ///
@@ -40,7 +43,8 @@ where
             break;
         };
         if !(way.is_empty() && probe::<T>(tree, sample, found)) {
-            found.push(code, field, rule);
+            let missed = if way.is_empty() { missed::<T>(tree, sample) } else { None };
+            found.push(code, missed.unwrap_or(field), rule);
             if way.is_empty() || !mend(tree, sample, &way) {
                 break;
             }
@@ -74,6 +78,21 @@ fn probe<T: DeserializeOwned>(tree: &mut Value, sample: &Value, found: &mut Viol
         replaced = true;
     }
     replaced
+}
+
+/// The field that a reader cannot tell and the sample does not have, as one of a single outcome:
+/// it is the one that is missed as soon as it is taken away.
+fn missed<T: DeserializeOwned>(tree: &Value, sample: &Value) -> Option<String> {
+    // Each try reads the whole message.
+    let fields = tree.as_object().filter(|fields| fields.len() <= FIELDS_TRIED_MAX)?;
+    let is_missed = |name: &&String| {
+        let mut without = fields.clone();
+        without.remove(*name);
+        let read = serde_path_to_error::deserialize::<_, T>(&Value::Object(without));
+        let misread = read.err().and_then(|error| error::misread(&error).ok());
+        misread.is_some_and(|misread| misread.field == **name)
+    };
+    fields.keys().filter(|name| sample.get(name.as_str()).is_none()).find(is_missed).cloned()
 }
 
 /// Replaces what is at the end of `way` by what the sample has there.

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::RejectReason;
 use crate::partner::{PartnerReply, QuoteAnswers, QuoteRequests};
-use crate::purchase::{AcceptQuote, CreatePurchase, ListPurchases, UpdatePurchase};
+use crate::purchase::{AcceptQuote, CancelPurchase, CreatePurchase, ListPurchases, UpdatePurchase};
 
 const REQUEST_ID: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -276,4 +276,72 @@ fn wrong_answers_of_one_batch_are_all_told_up_to_a_bound() {
     let err = decode_quote_answers(text.as_bytes()).unwrap_err();
     assert_eq!(err.violations().len(), crate::violation::VIOLATIONS_MAX);
     assert!(err.violations()[3].field.starts_with("items[3]"), "{err}");
+}
+
+/// `[1, 2]` where `{"a": 1, "b": 2}` is meant: serde would take one for the other.
+fn by_position(value: &Value) -> Value {
+    value.as_object().unwrap().values().cloned().collect()
+}
+
+#[test]
+fn an_array_of_its_values_is_no_message() {
+    let create = create();
+    for array in [by_position(&create), json!([]), json!([{}])] {
+        for space in ["", " \n\t"] {
+            let text = format!("{space}{array}");
+            let err = decode_command::<CreatePurchase>(text.as_bytes()).unwrap_err();
+            assert_eq!((err.reason(), err.violations().len()), (RejectReason::FieldInvalid, 1));
+            assert_eq!(err.violations()[0].field, ".", "{text}");
+        }
+    }
+    // In the order of the declaration, in which serde would read it.
+    let cancel = json!([REQUEST_ID, "c1", null]).to_string();
+    let err = decode_command::<CancelPurchase>(cancel.as_bytes()).unwrap_err();
+    assert!(err.to_string().contains("must be an object"), "{err}");
+    let items = json!([[{"call_id": "1-1", "outcome": "no_stock"}]]).to_string();
+    let err = decode_quote_answers(items.as_bytes()).unwrap_err();
+    assert_eq!(err.violations()[0].field, ".", "{err}");
+    let cut = decode_quote_answers(b"[[").unwrap_err();
+    assert_eq!(cut.reason(), RejectReason::Malformed);
+}
+
+#[test]
+fn an_array_of_its_values_is_no_object_within_a_message() {
+    let address = json!({"name": "x", "line1": "x", "city": "x"});
+    for (field, value) in [
+        ("max_total", json!([2500, "USD"])),
+        ("destination", json!(["US", "10001", null])),
+        ("destination", json!([])),
+        ("item", json!(["isbn", "9780306406157"])),
+    ] {
+        let (found, why) = refused_field(&format!("/{field}"), value);
+        assert_eq!(found, field, "{why}");
+    }
+    let mut message = create();
+    message["destination"]["address"] = address;
+    assert!(decode_create(&message).is_ok());
+    message["destination"]["address"] = json!(["x", "x", null, "x", null]);
+    let err = decode_create(&message).unwrap_err();
+    assert_eq!(err.violations()[0].field, "destination.address", "{err}");
+    // Arrays that nobody reads are still nobody's business.
+    let mut message = create();
+    message["note"] = json!([1, [2], {"a": []}]);
+    assert!(decode_create(&message).is_ok());
+}
+
+#[test]
+fn an_array_of_its_values_is_no_object_within_an_answer() {
+    let answer = |total: Value| {
+        let reply = json!({"in_reply_to": "m", "request_id": REQUEST_ID, "attempt": 1,
+            "outcome": "confirmed", "order_id": "o-1", "total": total});
+        decode_valid::<PartnerReply>(reply.to_string().as_bytes(), 1000)
+    };
+    assert!(answer(json!({"amount": 1, "currency": "USD"})).is_ok());
+    let err = answer(json!([1, "USD"])).unwrap_err();
+    assert_eq!(err.violations()[0].field, "total", "{err}");
+    let item = json!([
+        "1-1", "no_stock", null, null, null, null, null, null, null, null, null, null, null, null
+    ]);
+    let err = decode_quote_answers(json!({"items": [item]}).to_string().as_bytes()).unwrap_err();
+    assert_eq!(err.violations()[0].field, "items[0]", "{err}");
 }

@@ -121,11 +121,14 @@ async fn counted(stage: &Stage, stream: &str, reason: Reason) -> u64 {
 
 fn unreadable(isbn: Isbn13) -> Vec<Bad> {
     let good = String::from_utf8(create(isbn, |_| {})).unwrap();
+    let positional: Value = serde_json::from_str(&good).unwrap();
+    let positional: Value = positional.as_object().unwrap().values().cloned().collect();
     vec![
         Bad::new("deep", "[".repeat(2_000), Reason::Malformed),
         Bad::new("two-texts", format!("{good}{{}}"), Reason::Malformed),
         Bad::new("twice", good.replacen('{', "{\"quantity\":1,", 1), FieldInvalid).fields(["."]),
         Bad::new("no-object", "7", FieldInvalid).fields(["."]),
+        Bad::new("positional", positional.to_string(), FieldInvalid).fields(["."]),
     ]
 }
 
@@ -139,6 +142,10 @@ fn wrong_fields(isbn: Isbn13) -> Vec<Bad> {
         bad("types", &["quantity", "rebuy"], |c| {
             c["quantity"] = json!("two");
             c["rebuy"] = json!(1);
+        }),
+        bad("positions", &["destination", "max_total"], |c| {
+            c["destination"] = json!(["US", "10001"]);
+            c["max_total"] = json!([2_000, "USD"]);
         }),
         bad("missing", &["destination", "max_total"], |c| {
             let fields = c.as_object_mut().unwrap();

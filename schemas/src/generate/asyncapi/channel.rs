@@ -61,7 +61,7 @@ const PARAMETERS: [(&str, &str); 8] = [
     (PARTNER, "Bookstore, as named in the partner directory."),
     (PROVIDER, "Payment provider, as named in the configuration."),
     (REQUEST, "UUID version 7 of the purchase request."),
-    ("partition", "Always 0 until the broker is partitioned."),
+    ("partition", "Always 0 until the broker is partitioned; an answer to another is given up."),
     (EVENT, "What happened: the event field of the message."),
     (OUTCOME, "What the notification is about: its outcome field."),
     (STREAM, "Stream the message was read from."),
