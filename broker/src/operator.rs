@@ -1,7 +1,8 @@
 //! What operators and the serving broker say to each other on `broker.admin.*`: open incidents with
-//! their evidence, and a human's word about them; how partners stand, pins and bans. No contract with the outside; both ends are this
-//! program.
+//! their evidence, and a human's word about them; how partners stand, pins and bans; dead letters
+//! that go for ever. No contract with the outside; both ends are this program.
 
+pub mod letters;
 pub mod partners;
 
 use broker_core::PurchaseRequest;

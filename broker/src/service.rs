@@ -2,6 +2,7 @@
 //! broker's own sync. No call goes unanswered: what cannot be worked on now is told so at once.
 
 mod admin;
+mod letters;
 mod list;
 mod partners;
 pub mod reply;
@@ -10,9 +11,9 @@ pub mod room;
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_nats::Client;
 use async_nats::service::endpoint::Endpoint;
 use async_nats::service::{Request, Service, ServiceExt};
+use async_nats::{Client, jetstream};
 use broker_core::engine::input::Input;
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -43,6 +44,8 @@ pub struct Calls {
     pub waiters: Arc<Waiters>,
     pub decoder: Arc<Decoder>,
     pub storage: Arc<Storage>,
+    /// For dead letters that an operator drops.
+    pub jetstream: jetstream::Context,
     /// One place per call being worked on.
     pub room: Room,
     /// Becomes true when no more calls are to be taken.

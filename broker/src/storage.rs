@@ -21,8 +21,8 @@ use crate::mailbox::Results;
 use crate::metrics;
 use crate::open::{Open, Passed};
 use crate::store::{
-    Committed, DeadLetterRow, Fatal, Listing, OutboxProgress, Reader, Refusal, Store, StoreError,
-    StoreThread, StoredRow, Write, WriterEnded,
+    Committed, DeadLetterRow, DroppedLetter, Fatal, Listing, OutboxProgress, Reader, Refusal,
+    Store, StoreError, StoreThread, StoredRow, Write, WriterEnded,
 };
 
 /// Due timers read at once. More of them are found by the next scan.
@@ -38,6 +38,7 @@ enum Tag {
     Letter(oneshot::Sender<Result<(), Refusal>>),
     Progress(oneshot::Sender<()>),
     Ranking(SnapshotNumber),
+    Drop(oneshot::Sender<()>),
 }
 
 enum Question {
@@ -145,6 +146,16 @@ impl Storage {
         durable.await.map_err(|_ended| WriterEnded)
     }
 
+    /// Blocks until it is durable who drops the letter, and why.
+    ///
+    /// # Errors
+    /// The writer has ended.
+    pub fn write_drop(&self, letter: DroppedLetter) -> Result<(), WriterEnded> {
+        let (sender, durable) = oneshot::channel();
+        self.writer.submit(Tag::Drop(sender), Write::Drop(Box::new(letter)))?;
+        durable.blocking_recv().map_err(|_ended| WriterEnded)
+    }
+
     /// Blocks until the progress is durable.
     ///
     /// # Errors
@@ -214,7 +225,13 @@ fn on_done(
             let _ = done.send(());
         }
         (Tag::Ranking(number), Committed::Ranking) => results.send(Input::RankingKept(number)),
-        (Tag::Batch(..) | Tag::Progress(_) | Tag::Ranking(_), Committed::Refused(refusal)) => {
+        (Tag::Drop(done), Committed::Dropped) => {
+            let _ = done.send(());
+        }
+        (
+            Tag::Batch(..) | Tag::Progress(_) | Tag::Ranking(_) | Tag::Drop(_),
+            Committed::Refused(refusal),
+        ) => {
             fatal(&format!("the store refuses what was decided: {refusal}"));
         }
         (_, other) => fatal(&format!("the store answered another write: {other:?}")),

@@ -262,6 +262,8 @@ pub enum AdminOperation {
     Partners,
     /// A partner is pinned or banned, or that is taken back.
     SteerPartner,
+    /// A dead letter is deleted for ever.
+    DropDeadLetter,
 }
 
 impl AdminOperation {
@@ -272,6 +274,7 @@ impl AdminOperation {
             Self::Resolve => "resolve",
             Self::Partners => "partners",
             Self::SteerPartner => "steer_partner",
+            Self::DropDeadLetter => "drop_dead_letter",
         }
     }
 }

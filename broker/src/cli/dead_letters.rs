@@ -8,14 +8,18 @@ use comfy_table::Cell;
 use data_encoding::BASE64;
 use schemas::event::{DeadLetter, DeadPayload};
 use schemas::stream::{name, of_subject};
+use schemas::subject::AdminOperation;
+use schemas::text::Text;
 use schemas::{RejectReason, json};
 use serde::Serialize;
 
 use super::connect::{Connect, Session};
 use super::error::CliError;
+use super::incidents::{Who, ask, text};
 use super::out;
 use super::values::wire_name;
 use crate::nats::headers::OUTBOX_CURSOR;
+use crate::operator::letters::{DropDeadLetter, DropReply, Dropped};
 
 /// Says in a replayed message which letter it was.
 const REPLAY_OF: &str = "Broker-Replay-Of";
@@ -50,17 +54,26 @@ pub(super) enum DeadLetters {
         /// Their numbers in the list.
         #[arg(required = true)]
         numbers: Vec<u64>,
-        /// Forget each letter once its original is stored again.
-        #[arg(long)]
+        /// Drop each letter once its original is stored again; then say who and why.
+        #[arg(long, requires_all = ["actor", "reason"])]
         drop: bool,
+        /// Who answers for dropping it.
+        #[arg(long, env = "BROKER_ACTOR", value_name = "NAME", value_parser = text::<100>)]
+        actor: Option<Text<100>>,
+        /// Why it may be dropped.
+        #[arg(long, value_name = "TEXT", value_parser = text::<500>)]
+        reason: Option<Text<500>>,
         #[command(flatten)]
         how: How,
     },
-    /// Deletes letters for ever.
+    /// Lets the serving broker delete letters for ever. What each was about, who dropped it and why
+    /// stands in the audit log before the letter goes. Safe to repeat.
     Drop {
         /// Their numbers in the list.
         #[arg(required = true)]
         numbers: Vec<u64>,
+        #[command(flatten)]
+        who: Who,
         #[command(flatten)]
         how: How,
     },
@@ -95,22 +108,22 @@ impl DeadLetters {
                 let letter = desk.letter(number).await?;
                 Ok(desk.session.out.show(&letter, sheet)?)
             }
-            Self::Replay { numbers, drop, how } => {
+            Self::Replay { numbers, drop, actor, reason, how } => {
                 let desk = Desk::open(&how).await?;
+                let who = actor.zip(reason).filter(|_| drop);
+                let who = who.map(|(actor, reason)| Who { actor, reason });
                 for number in numbers {
                     desk.replay(number).await?;
-                    if drop {
-                        desk.forget(number).await?;
+                    if let Some(who) = &who {
+                        forget(&desk.session, number, who).await?;
                     }
                 }
                 Ok(())
             }
-            Self::Drop { numbers, how } => {
-                let desk = Desk::open(&how).await?;
+            Self::Drop { numbers, who, how } => {
+                let session = how.connect.session(how.json).await?;
                 for number in numbers {
-                    // Also checks that it exists: a wrong number must not look like success.
-                    desk.letter(number).await?;
-                    desk.forget(number).await?;
+                    forget(&session, number, &who).await?;
                 }
                 Ok(())
             }
@@ -193,13 +206,20 @@ impl Desk {
         let done = serde_json::json!({ "replayed": number, "subject": subject });
         Ok(self.session.out.next(&done, |_| format!("{number} published on {subject}"))?)
     }
+}
 
-    async fn forget(&self, number: u64) -> anyhow::Result<()> {
-        let doing = || format!("drop dead letter {number}");
-        let deleted = self.stream.delete_message(number).await;
-        deleted.map_err(|e| self.session.failed(doing(), e))?;
-        let done = serde_json::json!({ "dropped": number });
-        Ok(self.session.out.next(&done, |_| format!("{number} dropped"))?)
+async fn forget(session: &Session, number: u64, who: &Who) -> anyhow::Result<()> {
+    let doing = format!("drop dead letter {number}");
+    let Who { actor, reason } = who.clone();
+    let word = DropDeadLetter { number, actor, reason };
+    match ask(session, AdminOperation::DropDeadLetter, &doing, &word).await? {
+        DropReply::Dropped(done) => Ok(session.out.next(&done, |done| {
+            let Dropped { dropped, actor, said_at, .. } = done;
+            format!("{dropped} dropped by {actor} at {said_at}")
+        })?),
+        DropReply::Rejected(problem) => {
+            Err(CliError::Refused { doing, problem: problem.into() }.into())
+        }
     }
 }
 

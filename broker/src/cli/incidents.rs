@@ -51,14 +51,14 @@ pub(super) struct How {
 }
 
 /// For the audit log.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Who {
     /// Who answers for it.
     #[arg(long, env = "BROKER_ACTOR", value_name = "NAME", value_parser = text::<100>)]
-    actor: Text<100>,
+    pub(super) actor: Text<100>,
     /// On what evidence.
     #[arg(long, value_name = "TEXT", value_parser = text::<500>)]
-    reason: Text<500>,
+    pub(super) reason: Text<500>,
 }
 
 #[derive(Debug, Args)]
@@ -85,7 +85,7 @@ pub(super) struct ResolveArgs {
     how: How,
 }
 
-fn text<const MAX: usize>(words: &str) -> Result<Text<MAX>, String> {
+pub(super) fn text<const MAX: usize>(words: &str) -> Result<Text<MAX>, String> {
     Text::parse(words).map_err(|e| e.to_string())
 }
 
@@ -165,7 +165,7 @@ async fn resolve(session: &Session, word: &Resolve) -> Result<PurchaseView, CliE
     }
 }
 
-async fn ask<T: DeserializeOwned>(
+pub(super) async fn ask<T: DeserializeOwned>(
     session: &Session,
     operation: AdminOperation,
     doing: &str,

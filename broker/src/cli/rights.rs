@@ -1,7 +1,7 @@
 //! What the server lets this login do, as the server itself tells, compared with what the broker
 //! must do.
 
-use schemas::stream::{self, broker_consumers};
+use schemas::stream::{self, broker_consumers, name};
 use schemas::subject::{self, AdminOperation, PurchaseOperation, filter};
 use serde::Deserialize;
 
@@ -102,6 +102,9 @@ fn published(config: &Config) -> Vec<String> {
         subjects.push(format!("$JS.API.CONSUMER.MSG.NEXT.{}.*", spec.stream));
         subjects.push(format!("$JS.ACK.{}.*.>", spec.stream));
     }
+    for request in ["STREAM.MSG.GET", "STREAM.MSG.DELETE"] {
+        subjects.push(format!("$JS.API.{request}.{}", name::DEAD_LETTERS));
+    }
     // Answers to whoever called.
     subjects.push(format!("{INBOX_PREFIX_DEFAULT}.>"));
     subjects
@@ -116,6 +119,7 @@ fn subscribed(config: &Config) -> Vec<String> {
         AdminOperation::Resolve,
         AdminOperation::Partners,
         AdminOperation::SteerPartner,
+        AdminOperation::DropDeadLetter,
     ];
     subjects.extend(asked.map(subject::admin));
     let prefix = config.nats.inbox_prefix.as_deref().unwrap_or(INBOX_PREFIX_DEFAULT);

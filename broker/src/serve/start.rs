@@ -382,6 +382,7 @@ impl Shell<'_> {
             waiters: Arc::clone(&self.waiters),
             decoder: Arc::clone(&self.decoder),
             storage: Arc::clone(&self.storage),
+            jetstream: jetstream::new(self.connection.client.clone()),
             room: Room::new(self.config.limits.service_in_flight_max),
             stop: self.stopped.clone(),
         }

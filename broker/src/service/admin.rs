@@ -26,11 +26,12 @@ const PAGE_MAX: usize = 200;
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// The operations that the micro service offers; a backup is somebody else's.
-pub(super) const OFFERED: [AdminOperation; 4] = [
+pub(super) const OFFERED: [AdminOperation; 5] = [
     AdminOperation::Incidents,
     AdminOperation::Resolve,
     AdminOperation::Partners,
     AdminOperation::SteerPartner,
+    AdminOperation::DropDeadLetter,
 ];
 
 impl Calls {
@@ -45,6 +46,7 @@ impl Calls {
                     AdminOperation::Resolve => self.resolve(&request).await,
                     AdminOperation::Partners => self.standings().await,
                     AdminOperation::SteerPartner => self.steer_partner(&request).await,
+                    AdminOperation::DropDeadLetter => self.drop_dead_letter(&request).await,
                     AdminOperation::Backup => continue,
                 }
             };

@@ -41,8 +41,8 @@ pub use error::{Refusal, StoreError};
 pub use mem::{FailedCommit, MemStore};
 pub use port::{Listing, Meta, Reader, Store};
 pub use row::{
-    AuditBody, AuditRecord, ChainHash, CommitNumber, DeadLetterRow, Incarnation, OutboxSeq,
-    Outgoing, StoredRow,
+    AuditBody, AuditRecord, ChainHash, CommitNumber, DeadLetterRow, DroppedLetter, Incarnation,
+    OutboxSeq, Outgoing, StoredRow,
 };
 pub use thread::{Fatal, StoreThread, WriterEnded, abort_process};
 pub use write::{Committed, OutboxProgress, StreamMark, Write};

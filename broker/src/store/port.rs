@@ -9,7 +9,7 @@ use broker_core::receipt::Receipt;
 use schemas::{CustomerId, RequestId, Timestamp};
 
 use super::error::StoreError;
-use super::row::{AuditRecord, CommitNumber, Incarnation, OutboxSeq, StoredRow};
+use super::row::{AuditRecord, CommitNumber, DroppedLetter, Incarnation, OutboxSeq, StoredRow};
 use super::write::{Committed, StreamMark, Write};
 
 /// The writing side: exactly one owner, usually [`super::StoreThread`].
@@ -62,6 +62,10 @@ pub trait Reader: Send + Sync {
         after: CommitNumber,
         limit: usize,
     ) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// What is in the audit log of the dead letter of this number, if it was dropped: the last one,
+    /// if several had it.
+    fn dropped(&self, number: u64) -> Result<Option<DroppedLetter>, StoreError>;
 
     /// What was last kept of the ranking, with every partner that was ever kept.
     fn ranking(&self) -> Result<Option<Snapshot>, StoreError>;

@@ -6,7 +6,8 @@ use broker_core::batch::{AuditRow, OutboxRow};
 use broker_core::engine::ranking::Word;
 use bytes::Bytes;
 use schemas::id::MessageId;
-use schemas::{RequestId, Timestamp};
+use schemas::text::Text;
+use schemas::{Digest, RejectReason, RequestId, Timestamp};
 use smol_str::SmolStr;
 
 /// Position in the outbox, dense from 1. 0 stands before the first row.
@@ -85,6 +86,24 @@ pub enum AuditBody {
     DeadLetter { stream: SmolStr, at: Timestamp, seq: OutboxSeq },
     /// An operator pinned or banned a partner, or took that back.
     Steered(Word),
+    /// An operator let a dead letter be deleted for ever.
+    Dropped(DroppedLetter),
+}
+
+/// What stays of a dead letter that an operator let be deleted from its stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DroppedLetter {
+    /// Its sequence in the stream of dead letters.
+    pub number: u64,
+    /// Of the message that had been given up.
+    pub subject: SmolStr,
+    /// Why that message had been given up.
+    pub reason: RejectReason,
+    /// Of the letter's bytes: a stream that is made anew gives its numbers to others.
+    pub digest: Digest,
+    pub by: Text<100>,
+    pub why: Text<500>,
+    pub said_at: Timestamp,
 }
 
 /// BLAKE3 over the hash of the record before, the commit number and the record's own bytes. The

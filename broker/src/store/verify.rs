@@ -11,7 +11,7 @@ use schemas::{RequestId, Timestamp};
 use super::chain::Chain;
 use super::error::StoreError;
 use super::port::{Listing, Reader};
-use super::row::{AuditBody, OutboxSeq};
+use super::row::{AuditBody, DroppedLetter, OutboxSeq};
 
 /// Records read at once.
 const PAGE: usize = 512;
@@ -112,10 +112,26 @@ fn follow(reader: &dyn Reader, chain: &mut Chain) -> Result<u64, StoreError> {
         }
         for record in &page {
             chain.take(record)?;
-            if let AuditBody::Request { rows, .. } = &record.body {
-                changes = changes.saturating_add(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+            match &record.body {
+                AuditBody::Request { rows, .. } => {
+                    changes = changes.saturating_add(u64::try_from(rows.len()).unwrap_or(u64::MAX));
+                }
+                AuditBody::Dropped(letter) => is_found(reader, letter)?,
+                AuditBody::DeadLetter { .. } | AuditBody::Steered(_) => {}
             }
         }
+    }
+}
+
+/// Whoever drops the same letter again is answered by its record.
+fn is_found(reader: &dyn Reader, letter: &DroppedLetter) -> Result<(), StoreError> {
+    match reader.dropped(letter.number)? {
+        Some(_) => Ok(()),
+        None => Err(StoreError::Damaged {
+            keyspace: "index",
+            key: letter.number.to_string(),
+            why: "it does not list a dropped letter that the audit log has".to_owned(),
+        }),
     }
 }
 

@@ -6,7 +6,7 @@ use broker_core::request::Version;
 use smol_str::SmolStr;
 
 use super::error::Refusal;
-use super::row::{CommitNumber, DeadLetterRow, OutboxSeq, StoredRow};
+use super::row::{CommitNumber, DeadLetterRow, DroppedLetter, OutboxSeq, StoredRow};
 
 /// Longest message id kept in a [`StreamMark`].
 pub const MARK_ID_BYTES_MAX: usize = 256;
@@ -23,6 +23,9 @@ pub enum Write {
     Outbox(OutboxProgress),
     /// What was learned about partners; replaces what was kept of them before.
     Ranking(Box<Snapshot>),
+    /// A dead letter will be deleted from its stream. A known one (same number, same bytes) is not
+    /// written twice.
+    Drop(Box<DroppedLetter>),
 }
 
 /// Progress of publishing. Rows are not deleted one by one: whole days of fully published rows go
@@ -67,6 +70,8 @@ pub enum Committed {
     Outbox,
     /// The ranking is durable.
     Ranking,
+    /// Who dropped the letter, and why, is durable.
+    Dropped,
     /// This write can never be stored. Nothing of it was written; others in the group were.
     Refused(Refusal),
 }
@@ -93,6 +98,7 @@ impl Write {
             Self::DeadLetter { letter, .. } => ROW + letter.body.len(),
             Self::Outbox(progress) => ROW * (1 + progress.marks.len()),
             Self::Ranking(snapshot) => ROW * (1 + snapshot.partners.len() + snapshot.words.len()),
+            Self::Drop(letter) => HEAD + letter.subject.len(),
         }
     }
 }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use broker::store::{
-    AuditRecord, ChainHash, CommitNumber, Committed, Listing, MemStore, Meta, OutboxSeq, Reader,
-    Store, StoreError, StoredRow, Write,
+    AuditRecord, ChainHash, CommitNumber, Committed, DroppedLetter, Listing, MemStore, Meta,
+    OutboxSeq, Reader, Store, StoreError, StoredRow, Write,
 };
 use broker_core::batch::{Batch, Expect, Stored};
 use broker_core::engine::input::TimerRow;
 use broker_core::engine::ranking::snapshot::Snapshot;
 use broker_core::receipt::Receipt;
 use broker_core::request::Version;
-use schemas::{RequestId, Timestamp};
+use schemas::{Digest, RequestId, Timestamp};
 
 use crate::conformance::{CLAUSES, Clause};
 use crate::rig::{INCARNATION, MemRig, Rig};
@@ -37,6 +37,7 @@ enum Fault {
     ForgetsMarks,
     ForgetsPartners,
     ForgetsWords,
+    ForgetsWhichLetter,
     AcknowledgesBeforeDurable,
     ReadsThePast,
 }
@@ -63,6 +64,7 @@ const BREAKS: &[(&str, Fault)] = &[
     ("stream_marks_are_kept_until_replaced", Fault::ForgetsMarks),
     ("the_last_ranking_is_kept_with_every_partner", Fault::ForgetsPartners),
     ("every_word_of_an_operator_is_in_the_audit_log", Fault::ForgetsWords),
+    ("a_dropped_letter_is_in_the_audit_log_once", Fault::ForgetsWhichLetter),
     ("what_was_acknowledged_survives_a_crash", Fault::AcknowledgesBeforeDurable),
     ("a_reader_sees_what_was_acknowledged", Fault::ReadsThePast),
 ];
@@ -106,6 +108,7 @@ impl Broken {
             (Fault::ForgetsPartners, Write::Ranking(snapshot)) => snapshot.partners.clear(),
             (Fault::ForgetsWords, Write::Ranking(snapshot)) => snapshot.words.clear(),
             (Fault::ForgetsMarks, Write::Outbox(progress)) => progress.marks.clear(),
+            (Fault::ForgetsWhichLetter, Write::Drop(letter)) => letter.digest = Digest::of(b""),
             _ => {}
         }
     }
@@ -125,7 +128,10 @@ impl Broken {
                     Expect::Absent => None,
                     Expect::Version(version) => Some(version),
                 },
-                Write::DeadLetter { .. } | Write::Outbox(_) | Write::Ranking(_) => found,
+                Write::DeadLetter { .. }
+                | Write::Outbox(_)
+                | Write::Ranking(_)
+                | Write::Drop(_) => found,
             };
             if expected == found {
                 answers.extend(self.inner.commit(vec![write]).unwrap());
@@ -241,6 +247,10 @@ impl Reader for BrokenReader {
             record.hash = ChainHash([9; 32]);
         }
         Ok(records)
+    }
+
+    fn dropped(&self, number: u64) -> Result<Option<DroppedLetter>, StoreError> {
+        self.inner.dropped(number)
     }
 
     fn ranking(&self) -> Result<Option<Snapshot>, StoreError> {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use broker::store::disk::DiskError;
-use broker::store::disk::audit::{self, DiskAudit, read_record, request_body};
+use broker::store::disk::audit::{self, DiskAudit, DiskDropped, read_record, request_body};
 use broker::store::disk::basic::DiskCommand;
 use broker::store::disk::head::DiskHead;
 use broker::store::disk::meta::{DiskIdentity, DiskMark, DiskTail, Tail, mark_payload, read_mark};
@@ -130,10 +130,12 @@ const AUDIT_VARIANTS: &[&str] = &[
     "ruling: Freeze",
     "ruling: Release",
     STEERED,
+    DROPPED,
 ];
 
-/// Not a change of a request.
+/// Not changes of a request.
 const STEERED: &str = "Steered";
+const DROPPED: &str = "Dropped";
 
 const OUTBOX_VARIANTS: &[&str] = &[
     "Traced {",
@@ -367,19 +369,36 @@ fn audit_records_are_frozen() {
         audit::record(hash, &request_body(samples::id(1), std::slice::from_ref(row)))
     };
     let samples = |wanted: &[&str]| {
-        let of_requests: Vec<&str> =
-            wanted.iter().copied().filter(|variant| *variant != STEERED).collect();
+        let of_requests: Vec<&str> = wanted
+            .iter()
+            .copied()
+            .filter(|variant| ![STEERED, DROPPED].contains(variant))
+            .collect();
         let mut payloads = covering(&arbitrary::audit_row(), &of_requests, write, meaning);
         for steer in [Some(Steer::Pin), Some(Steer::Ban), None] {
             payloads.push(audit::record(hash, &audit::word_body(&samples::word(steer, 3))));
         }
         let letter = audit::letter_body("PARTNER_REPLIES", samples::at(5), OutboxSeq(9));
         payloads.push(audit::record(hash, &letter));
+        let dropped = audit::dropped_body(&samples::dropped(12, b"letter"));
+        payloads.push(audit::record(hash, &dropped));
         payloads
     };
     golden("audit", AUDIT_VARIANTS, samples, |payload| {
         let record = read_record(CommitNumber(1), payload).unwrap();
         (meaning(payload), audit::record(record.hash, &audit::body_of(&record)))
+    });
+}
+
+#[test]
+fn places_of_dropped_letters_are_frozen() {
+    let sample = |_: &[&str]| {
+        let digest = samples::dropped(12, b"letter").digest;
+        vec![bytes(&DiskDropped::new(CommitNumber(300), digest))]
+    };
+    golden("dropped", &[], sample, |payload| {
+        let disk: DiskDropped = read(payload);
+        (format!("{disk:?}"), bytes(&DiskDropped::new(disk.commit(), disk.digest())))
     });
 }
 

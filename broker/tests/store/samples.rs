@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker::store::{DeadLetterRow, Write};
+use broker::store::{DeadLetterRow, DroppedLetter, Write};
 use broker_core::batch::{
     AuditRow, Batch, Change, CommandRecord, Expect, IndexOp, OutboxRow, Part, SourceStream,
     StreamPosition,
@@ -26,7 +26,7 @@ use schemas::purchase::{Mode, Strategy};
 use schemas::text::Text;
 use schemas::{
     Condition, Currency, CustomerId, Destination, Digest, DurationMs, Isbn13, Money, PartnerId,
-    RequestId, Timestamp,
+    RejectReason, RequestId, Timestamp,
 };
 
 /// 2026-11-20T12:00:00Z.
@@ -277,5 +277,17 @@ pub(crate) fn word(steer: Option<Steer>, said_at: u64) -> Word {
         said_at: at(said_at),
         by: Text::parse("ann").unwrap(),
         why: Text::parse("a known bad actor").unwrap(),
+    }
+}
+
+pub(crate) fn dropped(number: u64, letter: &[u8]) -> DroppedLetter {
+    DroppedLetter {
+        number,
+        subject: "purchase.create.c1".into(),
+        reason: RejectReason::Malformed,
+        digest: Digest::of(letter),
+        by: Text::parse("ann").unwrap(),
+        why: Text::parse("told the sender").unwrap(),
+        said_at: at(7),
     }
 }

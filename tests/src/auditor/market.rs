@@ -55,7 +55,7 @@ pub fn standing(
 pub fn vouched(world: &World, log: &[AuditRecord]) -> Vec<Vouched> {
     let rows = log.iter().filter_map(|record| match &record.body {
         AuditBody::Request { rows, .. } => Some(rows),
-        AuditBody::DeadLetter { .. } | AuditBody::Steered(_) => None,
+        AuditBody::DeadLetter { .. } | AuditBody::Steered(_) | AuditBody::Dropped(_) => None,
     });
     let mut vouched = Vec::new();
     for event in rows.flatten().filter_map(|row| row.change.event()) {

@@ -189,12 +189,16 @@ async fn dead_letters_are_listed_shown_replayed_and_dropped() {
     assert!(shown.contains(broken) && shown.contains("purchase.create.ann"), "{shown}");
 
     // The normal way: what is still wrong becomes a new letter.
-    broker(&url, &format!("dead-letters|replay|{number}|--drop")).await.ok();
+    broker(&url, &format!("dead-letters|replay|{number}|--drop|--reason|sent again|--actor|ann"))
+        .await
+        .ok();
     stage.dead_letter("the replay", |letter| letter.headers.contains_key("Broker-Replay-Of")).await;
     broker(&url, &format!("dead-letters|show|{number}")).await.ends(4);
     let left = broker(&url, "dead-letters|list|--json").await.ok().json();
     for letter in left.as_array().unwrap() {
-        broker(&url, &format!("dead-letters|drop|{}", letter["number"])).await.ok();
+        broker(&url, &format!("dead-letters|drop|{}|--reason|told|--actor|ann", letter["number"]))
+            .await
+            .ok();
     }
     assert!(broker(&url, "dead-letters|list").await.ok().out.contains("no dead letters"));
 

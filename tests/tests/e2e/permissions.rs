@@ -273,6 +273,8 @@ async fn no_partner_can_hear_or_answer_as_another() {
         "broker.admin.backup",
         "broker.admin.partners",
         "broker.admin.steer_partner",
+        "broker.admin.drop_dead_letter",
+        "$JS.API.STREAM.MSG.DELETE.DEAD_LETTERS",
     ] {
         acme.cannot_publish(subject).await;
     }
@@ -310,6 +312,8 @@ async fn no_customer_can_see_or_speak_for_another() {
         "_INBOX.bob.x",
         "broker.admin.partners",
         "broker.admin.steer_partner",
+        "broker.admin.drop_dead_letter",
+        "$JS.API.STREAM.MSG.DELETE.DEAD_LETTERS",
         "$JS.API.STREAM.INFO.PURCHASE_EVENTS",
         "$JS.API.CONSUMER.CREATE.NOTIFICATIONS.spy",
         "$JS.API.CONSUMER.CREATE.NOTIFICATIONS.customer_alice",
@@ -349,4 +353,34 @@ async fn the_operator_may_steer_partners_and_a_partner_may_not_ban_its_rivals() 
     let words = [ban.as_slice(), &["--timeout", "1s"]].concat();
     let refused = command(&server, "corner-books", &words).await.ends(5);
     assert!(refused.err.contains("broker.admin.steer_partner"), "{refused:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_go_by_the_broker_only_and_by_the_word_of_an_operator() {
+    let (server, dir) = (guarded().await, tempfile::tempdir().unwrap());
+    let _broker = serving(&server, dir.path()).await;
+    let acme = Actor::of(&server, "acme-books").await;
+    let answers = jetstream::new(acme.client.clone());
+    answers.publish("partner.acme-books.reply.0.lookup", "x".into()).await.unwrap().await.unwrap();
+    let list = ["dead-letters", "list", "--json"];
+    let number = wait::until("the operator sees the letter", SOON, async || {
+        let letters = command(&server, "operator", &list).await.ok().json();
+        Ok(letters.get(0).map(|letter| letter["number"].to_string()))
+    });
+    let number = number.await.unwrap();
+    let drop = ["dead-letters", "drop", &number, "--reason", "told them", "--actor", "ann"];
+    for user in ["acme-books", "corner-books", "alice", "simpay"] {
+        let words = [drop.as_slice(), &["--timeout", "1s"]].concat();
+        let refused = command(&server, user, &words).await.ends(5);
+        assert!(refused.err.contains("broker.admin.drop_dead_letter"), "{user}: {refused:#?}");
+    }
+    // Nor may the operator pass the broker over: that would leave no trace.
+    let operator = Actor::of(&server, "operator").await;
+    for request in ["STREAM.MSG.DELETE", "STREAM.PURGE", "STREAM.DELETE"] {
+        operator.cannot_publish(&format!("$JS.API.{request}.DEAD_LETTERS")).await;
+    }
+    let still = command(&server, "operator", &list).await.ok().json();
+    assert_eq!(still[0]["number"].to_string(), number);
+    command(&server, "operator", &drop).await.ok();
+    assert_eq!(command(&server, "operator", &list).await.ok().json(), serde_json::json!([]));
 }

@@ -66,7 +66,7 @@ async fn a_banned_partner_is_not_asked_also_after_a_restart_until_the_ban_is_tak
     let evidence = stage.judge().await;
     let words = evidence.log.iter().filter_map(|record| match &record.body {
         AuditBody::Steered(word) => Some((word.partner.as_str(), word.steer, word.by.as_str())),
-        AuditBody::Request { .. } | AuditBody::DeadLetter { .. } => None,
+        AuditBody::Request { .. } | AuditBody::DeadLetter { .. } | AuditBody::Dropped(_) => None,
     });
     let words: Vec<_> = words.collect();
     assert_eq!(words, [("bait", Some(Steer::Ban), "ann"), ("bait", None, "ann")]);

@@ -4,15 +4,17 @@ use broker_core::batch::{AuditRow, Change};
 use broker_core::engine::ranking::{Steer, Word};
 use broker_core::request::Version;
 use schemas::text::Text;
-use schemas::{PartnerId, RequestId, Timestamp};
+use schemas::{Digest, PartnerId, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::basic::{at, ms};
+use super::basic::{at, ms, reason};
 use super::event::DiskEvent;
 use super::ranking::DiskSteer;
 use super::{DiskError, decode, encode};
-use crate::store::row::{AuditBody, AuditRecord, ChainHash, CommitNumber, OutboxSeq};
+use crate::store::row::{
+    AuditBody, AuditRecord, ChainHash, CommitNumber, DroppedLetter, OutboxSeq,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DiskAudit<'a> {
@@ -34,6 +36,15 @@ pub enum DiskAudit<'a> {
         by: &'a str,
         why: &'a str,
     },
+    Dropped {
+        number: u64,
+        subject: &'a str,
+        reason: u16,
+        digest: [u8; 32],
+        by: &'a str,
+        why: &'a str,
+        said_at: u64,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +61,27 @@ pub enum DiskChange<'a> {
     #[serde(borrow)]
     Applied(DiskEvent<'a>),
     AppliedInDoubt(DiskEvent<'a>),
+}
+
+/// Where the record of a dropped letter is, and which letter it is about; its number is the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskDropped {
+    commit: u64,
+    digest: [u8; 32],
+}
+
+impl DiskDropped {
+    pub const fn new(commit: CommitNumber, digest: Digest) -> Self {
+        Self { commit: commit.0, digest: *digest.as_bytes() }
+    }
+
+    pub const fn commit(self) -> CommitNumber {
+        CommitNumber(self.commit)
+    }
+
+    pub const fn digest(self) -> Digest {
+        Digest::from_bytes(self.digest)
+    }
 }
 
 /// Hash of the record with `body` as commit `commit`, after the record hashed to `before`.
@@ -89,6 +121,19 @@ pub fn word_body(word: &Word) -> Vec<u8> {
         said_at: ms(word.said_at),
         by: word.by.as_str(),
         why: word.why.as_str(),
+    })
+}
+
+/// Body of the record of one dropped letter.
+pub fn dropped_body(letter: &DroppedLetter) -> Vec<u8> {
+    encode(&DiskAudit::Dropped {
+        number: letter.number,
+        subject: &letter.subject,
+        reason: letter.reason.number(),
+        digest: *letter.digest.as_bytes(),
+        by: letter.by.as_str(),
+        why: letter.why.as_str(),
+        said_at: ms(letter.said_at),
     })
 }
 
@@ -132,6 +177,17 @@ pub fn read_record(commit: CommitNumber, bytes: &[u8]) -> Result<AuditRecord, Di
                 why: text(why)?,
             })
         }
+        DiskAudit::Dropped { number, subject, reason: numbered, digest, by, why, said_at } => {
+            AuditBody::Dropped(DroppedLetter {
+                number,
+                subject: SmolStr::new(subject),
+                reason: reason(numbered)?,
+                digest: Digest::from_bytes(digest),
+                by: text(by)?,
+                why: text(why)?,
+                said_at: at(said_at),
+            })
+        }
     };
     Ok(AuditRecord { commit, body, hash })
 }
@@ -146,6 +202,7 @@ pub fn body_of(record: &AuditRecord) -> Vec<u8> {
         AuditBody::Request { request, rows } => request_body(*request, rows),
         AuditBody::DeadLetter { stream, at, seq } => letter_body(stream, *at, *seq),
         AuditBody::Steered(word) => word_body(word),
+        AuditBody::Dropped(letter) => dropped_body(letter),
     }
 }
 

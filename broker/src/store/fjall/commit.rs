@@ -22,8 +22,8 @@ use crate::store::row::{CommitNumber, DeadLetterRow, OutboxSeq, Outgoing, Stored
 use crate::store::write::{Committed, OutboxProgress, Write};
 
 impl FjallStore {
-    /// Usually one group. A request that occurs again ends it: its next compare-and-set must see
-    /// the one before, and a key must not occur twice in a group.
+    /// Usually one group. A request or a dropped letter that occurs again ends it: its next write
+    /// must see the one before, and a key must not occur twice in a group.
     pub(super) fn commit_groups(
         &mut self,
         writes: Vec<Write>,
@@ -31,9 +31,12 @@ impl FjallStore {
         let mut answers = Vec::with_capacity(writes.len());
         let mut group = self.group();
         for write in writes {
-            if let Write::Request(batch) = &write
-                && group.changed.contains_key(&batch.request.id())
-            {
+            let occurs_again = match &write {
+                Write::Request(batch) => group.changed.contains_key(&batch.request.id()),
+                Write::Drop(letter) => group.dropped.contains(&letter.number),
+                Write::DeadLetter { .. } | Write::Outbox(_) | Write::Ranking(_) => false,
+            };
+            if occurs_again {
                 let full = std::mem::replace(&mut group, self.group());
                 self.sync(full)?;
                 group = self.group();
@@ -52,6 +55,7 @@ impl FjallStore {
                     group.ranking = Some(snapshot);
                     Committed::Ranking
                 }
+                Write::Drop(letter) => self.add_drop(&mut group, &letter)?,
             });
         }
         self.sync(group)?;
@@ -297,7 +301,7 @@ impl FjallStore {
     }
 }
 
-fn put_audit(keyspace: &Keyspace, group: &mut Group, body: &[u8]) -> CommitNumber {
+pub(super) fn put_audit(keyspace: &Keyspace, group: &mut Group, body: &[u8]) -> CommitNumber {
     let commit = CommitNumber(group.tail.commit.0 + 1);
     let hash = audit::link(group.chain, commit, body);
     (group.tail.commit, group.chain) = (commit, hash);

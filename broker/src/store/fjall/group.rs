@@ -1,6 +1,6 @@
 //! Writes that are synced together: one fjall batch and what becomes true when it is durable.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use broker_core::batch::StreamPosition;
 use broker_core::engine::ranking::snapshot::Snapshot;
@@ -32,6 +32,8 @@ pub(super) struct Group {
     pub(super) marks: BTreeMap<SmolStr, StreamMark>,
     /// Sources of the letters in this group, and when each message was stored.
     pub(super) letters: BTreeMap<StreamPosition, Timestamp>,
+    /// Numbers of the dropped letters that this group writes down.
+    pub(super) dropped: BTreeSet<u64>,
     pub(super) earliest_timer: Option<Timestamp>,
     /// The last one of this group.
     pub(super) ranking: Option<Box<Snapshot>>,
@@ -49,6 +51,7 @@ impl Group {
             changed: HashMap::new(),
             marks: BTreeMap::new(),
             letters: BTreeMap::new(),
+            dropped: BTreeSet::new(),
             earliest_timer: None,
             ranking: None,
         }

@@ -31,6 +31,7 @@ enum IndexKind {
     Customer = 1,
     Active = 2,
     DeadLetter = 3,
+    Dropped = 4,
 }
 
 fn join(parts: &[&[u8]]) -> Vec<u8> {
@@ -96,6 +97,10 @@ pub(super) fn active(request: RequestId) -> Vec<u8> {
 pub(super) fn dead_letter(source: StreamPosition) -> Vec<u8> {
     let kind = [IndexKind::DeadLetter as u8, source.stream.number()];
     join(&[&kind, &source.sequence.to_be_bytes()])
+}
+
+pub(super) fn dropped(number: u64) -> Vec<u8> {
+    join(&[&[IndexKind::Dropped as u8], &number.to_be_bytes()])
 }
 
 pub(super) fn mark(stream: &str) -> Vec<u8> {

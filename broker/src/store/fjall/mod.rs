@@ -26,6 +26,7 @@ mod buckets;
 mod chunks;
 mod commit;
 mod copy;
+mod drops;
 mod floor;
 mod group;
 mod hwm;

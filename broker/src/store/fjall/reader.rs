@@ -14,6 +14,7 @@ use schemas::{PartnerId, RequestId, Timestamp};
 
 use super::buckets::Buckets;
 use super::chunks::{self, Place, Record};
+use super::drops;
 use super::floor::TimerFloor;
 use super::keys::{self, PartKind};
 use super::published::Published;
@@ -27,7 +28,9 @@ use crate::store::disk::submission::read_submission;
 use crate::store::disk::{DiskError, audit, decode, outbox, receipt};
 use crate::store::error::StoreError;
 use crate::store::port::{Listing, Meta, Reader};
-use crate::store::row::{AuditRecord, CommitNumber, Incarnation, OutboxSeq, StoredRow};
+use crate::store::row::{
+    AuditBody, AuditRecord, CommitNumber, DroppedLetter, Incarnation, OutboxSeq, StoredRow,
+};
 use crate::store::write::StreamMark;
 
 pub(super) struct FjallReader {
@@ -296,6 +299,22 @@ impl Reader for FjallReader {
                 .map_err(|e| place.damaged(&record.prefix, &e))
         };
         records.iter().map(read).collect()
+    }
+
+    fn dropped(&self, number: u64) -> Result<Option<DroppedLetter>, StoreError> {
+        let place = self.place(spaces::INDEX);
+        let snapshot = self.published.get();
+        let Some(found) = drops::find(place, &snapshot, &self.spaces.index, number)? else {
+            return Ok(None);
+        };
+        let before = CommitNumber(found.commit().0.saturating_sub(1));
+        match self.audit_after(before, 1)?.pop().map(|record| record.body) {
+            Some(AuditBody::Dropped(letter)) => Ok(Some(letter)),
+            Some(_) | None => {
+                let why = DiskError::new("dropped letter", "its record is not in the audit log");
+                Err(place.damaged(&keys::dropped(number), &why))
+            }
+        }
     }
 
     fn ranking(&self) -> Result<Option<Ranked>, StoreError> {

@@ -16,8 +16,8 @@ use crate::store::disk::audit;
 use crate::store::disk::meta::Tail;
 use crate::store::encode::{check_progress, decided_at, encode_batch, encode_letter};
 use crate::store::row::{
-    AuditBody, AuditRecord, ChainHash, CommitNumber, DeadLetterRow, Incarnation, OutboxSeq,
-    Outgoing, StoredRow,
+    AuditBody, AuditRecord, ChainHash, CommitNumber, DeadLetterRow, DroppedLetter, Incarnation,
+    OutboxSeq, Outgoing, StoredRow,
 };
 use crate::store::write::{Committed, OutboxProgress, StreamMark, Write};
 
@@ -44,6 +44,8 @@ pub(super) struct Image {
     /// The last snapshot, its partners apart.
     pub(super) ranking: Option<Snapshot>,
     pub(super) ranked: BTreeMap<PartnerId, PartnerRecord>,
+    /// The last dropped letter of each number.
+    pub(super) dropped: BTreeMap<u64, DroppedLetter>,
     /// Source of each letter, with the creation instant of its stream and its own.
     letters: HashMap<(SourceStream, u64), (i128, Timestamp)>,
     chain: ChainHash,
@@ -64,6 +66,7 @@ impl Image {
             letters: HashMap::new(),
             ranking: None,
             ranked: BTreeMap::new(),
+            dropped: BTreeMap::new(),
             chain: ChainHash::GENESIS,
         }
     }
@@ -74,6 +77,7 @@ impl Image {
             Write::DeadLetter { letter, source } => self.apply_letter(letter, source),
             Write::Outbox(progress) => self.apply_progress(progress),
             Write::Ranking(snapshot) => self.apply_ranking(*snapshot),
+            Write::Drop(letter) => self.apply_drop(*letter),
         }
     }
 
@@ -188,6 +192,17 @@ impl Image {
         }
         self.ranking = Some(snapshot);
         Committed::Ranking
+    }
+
+    fn apply_drop(&mut self, letter: DroppedLetter) -> Committed {
+        let known = self.dropped.get(&letter.number);
+        if known.is_none_or(|known| known.digest != letter.digest) {
+            self.dropped.insert(letter.number, letter.clone());
+            self.tail.last_at = self.tail.last_at.max(letter.said_at);
+            let body = audit::dropped_body(&letter);
+            self.record(AuditBody::Dropped(letter), &body);
+        }
+        Committed::Dropped
     }
 
     fn send(&mut self, at: Timestamp, outgoing: Outgoing) -> StoredRow {

@@ -13,7 +13,7 @@ use schemas::{RequestId, Timestamp};
 use super::image::Image;
 use crate::store::error::StoreError;
 use crate::store::port::{Listing, Meta, Reader};
-use crate::store::row::{AuditRecord, CommitNumber, OutboxSeq, StoredRow};
+use crate::store::row::{AuditRecord, CommitNumber, DroppedLetter, OutboxSeq, StoredRow};
 
 #[derive(Debug)]
 pub(super) struct MemReader {
@@ -93,6 +93,10 @@ impl Reader for MemReader {
         limit: usize,
     ) -> Result<Vec<AuditRecord>, StoreError> {
         Ok(page(&self.image().audit, after.0, limit))
+    }
+
+    fn dropped(&self, number: u64) -> Result<Option<DroppedLetter>, StoreError> {
+        Ok(self.image().dropped.get(&number).cloned())
     }
 
     fn ranking(&self) -> Result<Option<Snapshot>, StoreError> {

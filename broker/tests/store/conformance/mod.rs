@@ -66,6 +66,7 @@ clauses! {
         every_request_is_listed_once
         the_last_ranking_is_kept_with_every_partner
         every_word_of_an_operator_is_in_the_audit_log
+        a_dropped_letter_is_in_the_audit_log_once
     }
 }
 

@@ -92,6 +92,7 @@ pub(super) fn answers_come_one_for_each_write_in_order(rig: &mut dyn Rig) -> Ver
             Committed::DeadLetter { .. } => "letter",
             Committed::Outbox => "outbox",
             Committed::Ranking => "ranking",
+            Committed::Dropped => "dropped",
             Committed::Refused(_) => "refused",
         })
         .collect();

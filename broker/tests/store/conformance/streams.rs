@@ -97,7 +97,9 @@ pub(super) fn the_audit_log_is_dense_chained_and_complete(rig: &mut dyn Rig) -> 
         .iter()
         .map(|record| match &record.body {
             AuditBody::Request { request, rows } => (*request, rows.clone()),
-            AuditBody::DeadLetter { .. } | AuditBody::Steered(_) => (id(99), Vec::new()),
+            AuditBody::DeadLetter { .. } | AuditBody::Steered(_) | AuditBody::Dropped(_) => {
+                (id(99), Vec::new())
+            }
         })
         .collect();
     same("events", found, expected)?;
@@ -172,6 +174,7 @@ fn rows_given(answer: &Committed) -> usize {
         | Committed::Conflict { .. }
         | Committed::Outbox
         | Committed::Ranking
+        | Committed::Dropped
         | Committed::Refused(_) => 99,
     }
 }

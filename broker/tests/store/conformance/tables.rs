@@ -1,6 +1,6 @@
 //! Clauses about timers and listings.
 
-use broker::store::{AuditBody, CommitNumber, Committed, Listing, Write};
+use broker::store::{AuditBody, CommitNumber, Committed, DroppedLetter, Listing, Write};
 use broker_core::engine::input::TimerRow;
 use broker_core::engine::ranking::Steer;
 use broker_core::request::Status;
@@ -9,7 +9,7 @@ use schemas::Timestamp;
 
 use super::{Verdict, apply, commit, ids, same, timers};
 use crate::rig::Rig;
-use crate::samples::{at, change, create, customer, id};
+use crate::samples::{at, change, create, customer, dropped, id};
 
 pub(super) fn timers_come_back_earliest_first_until_cleared(rig: &mut dyn Rig) -> Verdict {
     let (first, _) = apply(rig, create(1))?;
@@ -119,4 +119,30 @@ pub(super) fn every_word_of_an_operator_is_in_the_audit_log(rig: &mut dyn Rig) -
     same("read back", kept.words, Vec::new())?;
     let meta = reader.meta().map_err(|e| format!("the tail: {e}"))?;
     same("commits", meta.last_commit, CommitNumber(4))
+}
+
+pub(super) fn a_dropped_letter_is_in_the_audit_log_once(rig: &mut dyn Rig) -> Verdict {
+    let drop = |letter: &DroppedLetter| Write::Drop(Box::new(letter.clone()));
+    let (first, second) = (dropped(1, b"letter"), dropped(2, b"another"));
+    // Twice in one call, and again by somebody else later: the first word stands.
+    let answers = commit(rig, vec![drop(&first), drop(&second), drop(&first)])?;
+    same("answers", answers, vec![Committed::Dropped; 3])?;
+    let again = DroppedLetter { said_at: at(9), ..first.clone() };
+    commit(rig, vec![drop(&again)])?;
+    rig.crash();
+    commit(rig, vec![drop(&again)])?;
+    let found = |rig: &mut dyn Rig, number| {
+        rig.store().reader().dropped(number).map_err(|e| format!("letter {number}: {e}"))
+    };
+    same("the first", found(rig, 1)?, Some(first.clone()))?;
+    same("the second", found(rig, 2)?, Some(second.clone()))?;
+    same("one that was not dropped", found(rig, 3)?, None)?;
+    // A stream that was made anew gives the number to another letter.
+    let other = dropped(1, b"of another stream");
+    commit(rig, vec![drop(&other)])?;
+    same("the other", found(rig, 1)?, Some(other.clone()))?;
+    let log = rig.store().reader().audit_after(CommitNumber(0), 10);
+    let log = log.map_err(|e| format!("the log: {e}"))?;
+    let log: Vec<_> = log.into_iter().map(|record| record.body).collect();
+    same("log", log, [first, second, other].map(AuditBody::Dropped).to_vec())
 }
