@@ -295,3 +295,24 @@ fn every_permille_fault_of_the_provider_strikes() {
         assert!((5..100).contains(&struck), "{fault:?} struck {struck} of 200");
     }
 }
+
+#[test]
+fn tokens_script_a_hold_of_less_and_of_other_money() {
+    let eur = Money::new(2_500, Currency::parse("EUR").unwrap()).unwrap();
+    for (token, held) in [("tok_short", usd(2_499)), ("tok_foreign", eur)] {
+        let mut provider = calm();
+        for copy in 0..2 {
+            let told = ask(&mut provider, authorize(copy, token), NOW);
+            let amount = match told {
+                PaymentOutcome::Authorized { amount, .. } => amount,
+                other => panic!("{token}: {other:?}"),
+            };
+            assert_eq!(amount, held, "{token}");
+        }
+        assert!(matches!(
+            ask(&mut provider, capture(1, 2_500), NOW),
+            PaymentOutcome::Failed { .. }
+        ));
+        assert_eq!(ask(&mut provider, void(1), NOW), PaymentOutcome::Voided);
+    }
+}

@@ -243,6 +243,9 @@ pub struct PurchaseView {
     /// Why, when `failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<RejectReason>,
+    /// What more is known of the failure, such as the amounts; for humans.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_detail: Option<String>,
     /// A cancel was accepted but the order's own outcome decides.
     #[serde(default)]
     pub cancel_requested: bool,

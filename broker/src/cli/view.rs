@@ -20,6 +20,9 @@ pub(super) fn sheet(view: &PurchaseView) -> String {
     if let Some(failure) = view.failure {
         rows.push(("failure", Cell::new(format!("{} ({})", failure.label(), failure.number()))));
     }
+    if let Some(detail) = &view.failure_detail {
+        rows.push(("", Cell::new(detail)));
+    }
     if let Some(quote) = &view.best_quote {
         rows.push(("best quote", Cell::new(quoted(quote))));
     }

@@ -65,9 +65,20 @@ pub fn view(request: &PurchaseRequest) -> PurchaseView {
             Status::Failed(reason) => Some(*reason),
             _ => None,
         },
+        failure_detail: failure_detail(request),
         cancel_requested: request.cancel_requested,
         incident: request.incident.is_some(),
     }
+}
+
+/// A provider that holds less than it was asked for, or other money, declines in its own way.
+fn failure_detail(request: &PurchaseRequest) -> Option<String> {
+    let Status::Failed(RejectReason::PaymentDeclined) = &request.status else { return None };
+    let checkout = request.checkout.as_ref()?;
+    let (held, needed) = (checkout.authorization?.amount, checkout.quote.worst_total()?);
+    let enough = needed.at_most(held) == Ok(true);
+    (!enough)
+        .then(|| format!("{held} was authorised, {needed} is needed; what is held is given back"))
 }
 
 fn checkout(checkout: &Checkout, undoing: bool) -> CheckoutView {
@@ -121,7 +132,7 @@ fn stated_total(quote: &Quote) -> Money {
 
 #[cfg(test)]
 mod tests {
-    use broker_core::request::{Offered, PlacedOrder};
+    use broker_core::request::{Authorization, Offered, PlacedOrder};
     use schemas::id::OrderId;
     use schemas::purchase::PurchaseStatus;
     use schemas::{Digest, RejectReason};
@@ -139,6 +150,24 @@ mod tests {
         let view = view(&request);
         assert_eq!(view.status, PurchaseStatus::Quoted);
         assert_eq!(view.best_quote.map(|q| q.total.minor()), Some(1530));
+    }
+
+    #[test]
+    fn money_that_was_not_enough_is_told_with_both_amounts() {
+        let mut request = fixture::request();
+        request.status = Status::Failed(RejectReason::PaymentDeclined);
+        let mut checkout = fixture::checkout(Step::Failed(RejectReason::PaymentDeclined));
+        checkout.authorization = None;
+        request.checkout = Some(checkout.clone());
+        assert_eq!(view(&request).failure_detail, None, "nothing was authorised");
+        let valid_until = fixture::at();
+        let amount = fixture::usd(1500);
+        checkout.authorization = Some(Authorization { amount, valid_until });
+        request.checkout = Some(checkout);
+        let detail = view(&request).failure_detail.unwrap();
+        assert!(detail.contains("15.00 USD") && detail.contains("15.30 USD"), "{detail}");
+        request.status = Status::Failed(RejectReason::PartnerTimeout);
+        assert_eq!(view(&request).failure_detail, None);
     }
 
     #[test]

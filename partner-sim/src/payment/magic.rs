@@ -17,6 +17,8 @@
 //! | `tok_void_fails_once` | the first void fails and changes nothing |
 //! | `tok_refund_fails_once` | the first refund fails and changes nothing |
 //! | `tok_lapses` | authorised for two seconds only |
+//! | `tok_short` | authorised for one minor unit less than asked |
+//! | `tok_foreign` | authorised for as much of another currency |
 //! | anything else | authorised |
 
 use schemas::id::PaymentToken;
@@ -38,6 +40,8 @@ pub enum Magic {
     VoidFailsOnce,
     RefundFailsOnce,
     Lapses,
+    Short,
+    Foreign,
 }
 
 impl Magic {
@@ -60,6 +64,8 @@ impl Magic {
             "tok_void_fails_once" => Self::VoidFailsOnce,
             "tok_refund_fails_once" => Self::RefundFailsOnce,
             "tok_lapses" => Self::Lapses,
+            "tok_short" => Self::Short,
+            "tok_foreign" => Self::Foreign,
             _ => Self::None,
         }
     }

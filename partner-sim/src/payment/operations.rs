@@ -4,7 +4,7 @@ use schemas::id::{Key, PaymentToken};
 use schemas::partner::{CommandHeader, ReplyHeader};
 use schemas::payment::{Authorize, Capture, PaymentOutcome, PaymentReply};
 use schemas::text::Text;
-use schemas::{DurationMs, Money, Timestamp};
+use schemas::{Currency, DurationMs, Money, Timestamp};
 
 use super::{Magic, PaymentAnswer, PaymentProvider, PaymentRequest};
 use crate::delivery::Scheduled;
@@ -170,12 +170,13 @@ impl PaymentProvider {
     }
 
     fn hold(&self, authorize: &Authorize, from: Timestamp) -> Hold {
-        let valid_ms = match Magic::of(&authorize.payment_token) {
+        let magic = Magic::of(&authorize.payment_token);
+        let valid_ms = match magic {
             Magic::Lapses => Magic::LAPSES_AFTER_MS,
             _ => self.settings.authorization_valid_ms,
         };
         let valid_until = from.saturating_add(DurationMs(valid_ms));
-        Hold { amount: authorize.amount, valid_until }
+        Hold { amount: granted(magic, authorize.amount), valid_until }
     }
 
     fn void(&self, record: &mut PaymentRecord, now: Timestamp) -> PaymentOutcome {
@@ -388,6 +389,18 @@ fn silenced(copy: &Copy<'_>, token: Option<&PaymentToken>) -> bool {
             (magic, copy.asked),
             (Magic::SilentOnce, Asked::Authorize) | (Magic::CaptureSilentOnce, Asked::Capture)
         )
+}
+
+/// As much as the provider holds of what it was asked for.
+fn granted(magic: Magic, asked: Money) -> Money {
+    let other = |code| Currency::parse(code).expect("a code in use");
+    let (minor, currency) = match magic {
+        Magic::Short => (asked.minor().saturating_sub(1), asked.currency()),
+        Magic::Foreign if asked.currency() == other("EUR") => (asked.minor(), other("USD")),
+        Magic::Foreign => (asked.minor(), other("EUR")),
+        _ => return asked,
+    };
+    Money::new(minor, currency).expect("no more than was asked for")
 }
 
 fn is_action(magic: Magic) -> bool {

@@ -35,6 +35,35 @@ async fn a_declined_payment_fails_the_request_and_frees_the_stock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_authorisation_of_less_or_of_other_money_is_a_refusal_and_given_back() {
+    let isbn = book(708);
+    let scenario = one_store("short", 88, isbn).partner("beta", Instant);
+    let scenario = scenario.price("beta", isbn, flat(PRICE + 100));
+    let mut stage = start(scenario).await;
+    let ann = stage.requester("ann");
+    let mut creates = Vec::new();
+    for (token, amount) in [("tok_short", "14.99 USD"), ("tok_foreign", "15.00 EUR")] {
+        let create = Order::of(isbn).payment_token(token).build();
+        ann.publish_create(&create).await.unwrap();
+        let told = stage.told(create.request_id, Failed).await;
+        assert_eq!(told.request.failure, Some(RejectReason::PaymentDeclined), "{token}");
+        let detail = told.request.failure_detail.unwrap();
+        for part in [amount, "15.00 USD"] {
+            assert!(detail.contains(part), "{token}: {detail}");
+        }
+        assert_eq!(told.request.checkout.unwrap().attempt, 1, "{token}: no other store is tried");
+        creates.push((create, token));
+    }
+    let evidence = stage.judge().await;
+    for (create, token) in &creates {
+        let books = books(&evidence, create);
+        assert_eq!((books.ever_ordered(), books.paid()), (vec![], 0), "{token}");
+        assert!(books.nothing_held(), "{token}");
+        assert_eq!(moves(&evidence, create.request_id), 2, "{token}: authorised and given back");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_customer_who_authenticates_gets_the_book() {
     let isbn = book(702);
     let mut stage = start(one_store("authenticate", 82, isbn)).await;

@@ -25,6 +25,11 @@ pub(super) fn abandon_unpaid(d: &mut Draft<'_>, reason: RejectReason) {
     end(d, reason, true);
 }
 
+/// The same, although the reason alone would say that no money is held.
+pub(super) fn abandon_held(d: &mut Draft<'_>, reason: RejectReason) {
+    end(d, reason, false);
+}
+
 fn end(d: &mut Draft<'_>, reason: RejectReason, proven_unpaid: bool) {
     if d.next.open_checkout().is_none() {
         return;

@@ -91,7 +91,8 @@ fn while_authorizing(d: &mut Draft<'_>, outcome: PaymentOutcome) -> Outcome {
     Ok(())
 }
 
-/// C4, then C8. Less than the quote's worst case would leave the order partly unpaid.
+/// C4, then C8. Less than the quote's worst case, or money of another currency, would leave the
+/// order partly unpaid: that is a refusal of the payment, although of one that holds money.
 fn authorized(d: &mut Draft<'_>, amount: schemas::Money, valid_until: Timestamp) {
     d.row(Row::C4);
     let needed = d.checkout().quote.worst_total().expect("only complete quotes are affordable");
@@ -99,7 +100,8 @@ fn authorized(d: &mut Draft<'_>, amount: schemas::Money, valid_until: Timestamp)
     if needed.at_most(amount).unwrap_or(false) {
         checkout::place(d);
     } else {
-        checkout::fail_attempt(d, RejectReason::PaymentTimeout);
+        compensation::abandon_held(d, RejectReason::PaymentDeclined);
+        checkout::go_on(d, RejectReason::PaymentDeclined);
     }
 }
 
@@ -235,8 +237,10 @@ fn uncapturable(d: &mut Draft<'_>) {
 /// Money that moved although the attempt is over and nothing is being undone: undo it.
 fn late(d: &mut Draft<'_>, attempt: u8, outcome: &PaymentOutcome) -> Outcome {
     let current = d.next.checkout.as_ref().filter(|checkout| checkout.attempt == attempt);
-    let declined_before =
-        current.is_some_and(|c| matches!(c.step, Step::Failed(RejectReason::PaymentDeclined)));
+    // Too little that was authorised has had its undo already.
+    let declined_before = current.is_some_and(|c| {
+        matches!(c.step, Step::Failed(RejectReason::PaymentDeclined)) && c.authorization.is_none()
+    });
     let undoing = d.next.undo.iter().any(|undo| {
         undo.attempt == attempt && matches!(undo.kind, UndoKind::Void | UndoKind::Refund)
     });

@@ -133,6 +133,7 @@ pub fn ordered() -> PurchaseView {
         }),
         best_quote: None,
         failure: None,
+        failure_detail: None,
         cancel_requested: false,
         incident: false,
     }

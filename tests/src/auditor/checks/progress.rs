@@ -237,8 +237,10 @@ fn had_a_fair_chance(
                     | PaymentOutcome::Failed { .. },
                 ) => true,
                 // One publish that has to be repeated is longer than such a hold.
-                Some(PaymentOutcome::Authorized { valid_until, .. }) => {
-                    *valid_until < decision.received_at.saturating_add(time_needed)
+                Some(PaymentOutcome::Authorized { valid_until, amount }) => {
+                    let enough =
+                        payment.amount.is_none_or(|asked| asked.at_most(*amount) == Ok(true));
+                    !enough || *valid_until < decision.received_at.saturating_add(time_needed)
                 }
                 Some(
                     PaymentOutcome::Captured { .. }

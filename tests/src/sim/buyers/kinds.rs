@@ -174,7 +174,7 @@ fn already_past(desk: &mut Desk<'_>) -> Plan {
 
 fn declined(desk: &mut Desk<'_>) -> Plan {
     let (mut plan, _, mut create) = buyable(desk);
-    create.payment_token = token(desk.pick(&["tok_declined", "tok_action_declined"]));
+    create.payment_token = token(desk.pick(&UNWILLING));
     plan.expectation = expect("declined", &[Failed], (0, 0));
     send(desk, &mut plan, create);
     plan
@@ -193,6 +193,9 @@ fn authenticates(desk: &mut Desk<'_>) -> Plan {
     send(desk, &mut plan, create);
     plan
 }
+
+/// Tokens with which nobody pays: refused, not proven to be the customer's, or not for as much.
+const UNWILLING: [&str; 4] = ["tok_declined", "tok_action_declined", "tok_short", "tok_foreign"];
 
 /// Tokens with which the purchase comes to its end all the same.
 const TROUBLES: [&str; 4] =

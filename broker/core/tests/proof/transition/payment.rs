@@ -3,7 +3,9 @@
 use broker_core::event::{Event, LapsedOperation, PaymentOutcome};
 use broker_core::request::UndoKind;
 use broker_core::timer::TimerKind;
+use broker_core::transition::Rejection;
 use schemas::subject::PaymentOperation;
+use schemas::{Currency, Money};
 
 use crate::support::*;
 
@@ -34,15 +36,46 @@ fn less_money_than_the_order_may_cost_is_given_back_and_nothing_is_ordered() {
     assert_shows(
         &Scene::authorizing().shows(authorize(authorized(2499))),
         "
-        rows:    C4 C18
-        status:  v4 ordering, sweep 1
-        attempt: 1 at plain: failed (payment_timeout)
+        rows:    C4 C18 T17
+        status:  v4 failed (payment_declined), sweep 1, notified 1
+        attempt: 1 at plain: failed (payment_declined)
         holds:   authorized 24.99 USD
         undo:    void#1 at plain, sent 1 times, lapses +2.500s
-        timers:  expiry +600.000s, undo +1.000s
+        timers:  undo +1.000s
         effect:  pay void#1
+        effect:  event failed
+        effect:  notify 0 failed
         ",
     );
+}
+
+#[test]
+fn money_of_another_currency_is_given_back_and_nothing_is_ordered() {
+    let amount = Money::new(2500, Currency::parse("EUR").unwrap()).unwrap();
+    let authorized = PaymentOutcome::Authorized { amount, valid_until: at(600_000) };
+    assert_shows(
+        &Scene::authorizing().shows(authorize(authorized)),
+        "
+        rows:    C4 C18 T17
+        status:  v4 failed (payment_declined), sweep 1, notified 1
+        attempt: 1 at plain: failed (payment_declined)
+        holds:   authorized 25.00 EUR
+        undo:    void#1 at plain, sent 1 times, lapses +2.500s
+        timers:  undo +1.000s
+        effect:  pay void#1
+        effect:  event failed
+        effect:  notify 0 failed
+        ",
+    );
+}
+
+#[test]
+fn too_little_money_is_given_back_once_however_often_its_answer_comes() {
+    let mut scene = Scene::authorizing();
+    scene.apply(authorize(authorized(2499)));
+    scene.apply(pays(1, PaymentOperation::Void, PaymentOutcome::Voided));
+    let again = scene.try_apply(authorize(authorized(2499)));
+    assert!(matches!(again, Err(Rejection::Ignored(_))), "{again:?}");
 }
 
 #[test]
