@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use schemas::subject::{
-    self, PartnerOperation, PartnerReplyKind, PaymentOperation, PurchaseOperation,
+    self, PARTITION, PartnerOperation, PartnerReplyKind, PaymentOperation, PurchaseOperation,
     parse_partner_reply,
 };
 use schemas::{CustomerId, PartnerId, ProviderId, RequestId};
@@ -43,11 +43,14 @@ impl World {
         let Some(partner) = partner else { return };
         let customer = CustomerId::parse("nobody").expect("a valid id");
         let place = PartnerReplyKind::Command(PartnerOperation::Place);
+        let capture = subject::payment_reply(&self.setup.provider, PaymentOperation::Capture);
         let subjects = [
             subject::partner_reply(&partner, place),
+            elsewhere(&subject::partner_reply(&partner, place)),
+            elsewhere(&capture),
             subject::partner_reply(&partner, PartnerReplyKind::Notice),
             subject::partner_reply(&partner, PartnerReplyKind::QuoteQueued),
-            subject::payment_reply(&self.setup.provider, PaymentOperation::Capture),
+            capture,
             subject::purchase_command(PurchaseOperation::Create, &customer),
             subject::purchase_command(PurchaseOperation::Cancel, &customer),
         ];
@@ -111,4 +114,9 @@ impl World {
             self.say(answer.subject, answer.body);
         }
     }
+}
+
+/// The same to a partition that nobody serves.
+fn elsewhere(subject: &str) -> String {
+    subject.replace(&format!(".reply.{PARTITION}."), ".reply.7.")
 }
