@@ -55,7 +55,8 @@ reasons! {
     ReservationRejected = 6, "reservation_rejected", false;
     /// The hold ended before the order was sent. Request it again.
     ReservationExpired = 7, "reservation_expired", false;
-    /// The payment provider declined. Request it with another payment token.
+    /// The payment provider declined, or would hold less than is needed or money of another
+    /// currency; `failure_detail` has the amounts then. Request it with another payment token.
     PaymentDeclined = 8, "payment_declined", false;
     /// The customer did not authenticate in time. Request it again and do.
     PaymentActionRequired = 9, "payment_action_required", false;
@@ -135,7 +136,8 @@ reasons! {
     UnknownRequest = 200, "unknown_request", false;
     /// An answer by somebody who was not asked. Answer on the subject named in the question.
     WrongSender = 201, "wrong_sender", false;
-    /// An answer to a question that was not asked in this attempt.
+    /// An answer to a question that was not asked in this attempt, or on a partition that nobody
+    /// serves; `detail` has the subject to use.
     NotAsked = 202, "not_asked", false;
     /// The partner is not in the directory. Its operator adds it.
     UnknownPartner = 203, "unknown_partner", false;

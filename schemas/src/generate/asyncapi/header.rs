@@ -30,7 +30,8 @@ pub(super) fn schemas() -> Map<String, Value> {
     let traceparent = json!({
         "type": "string",
         "pattern": "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$",
-        "description": "W3C trace context; optional.",
+        "description": "W3C trace context; optional. The broker passes on what a create came with, and \
+            an answer should have that of its question or command.",
     });
     let sets = [
         (EVENT, event_headers(&msg_id, &traceparent)),
@@ -62,6 +63,7 @@ pub(super) fn schemas() -> Map<String, Value> {
                         "type": "string",
                         "description": "With a rejected command: the number of its code.",
                     },
+                    "traceparent": traceparent,
                 },
             }),
         ),
