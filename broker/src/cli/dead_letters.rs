@@ -10,7 +10,7 @@ use schemas::event::{DeadLetter, DeadPayload};
 use schemas::stream::{name, of_subject};
 use schemas::subject::AdminOperation;
 use schemas::text::Text;
-use schemas::{RejectReason, json};
+use schemas::{RejectReason, Timestamp, json};
 use serde::Serialize;
 
 use super::connect::{Connect, Session};
@@ -91,6 +91,8 @@ pub(super) struct How {
 #[derive(Debug, Serialize)]
 struct Numbered {
     number: u64,
+    /// When it was given up; `received_at` is when it was first seen.
+    last_seen: Timestamp,
     #[serde(flatten)]
     letter: DeadLetter,
 }
@@ -180,7 +182,9 @@ impl Desk {
             Ok(message) => {
                 let letter = json::decode(&message.payload, usize::MAX);
                 let letter = letter.map_err(|e| self.session.failed(doing(), e))?;
-                Ok(Some(Numbered { number, letter }))
+                let ms = message.time.unix_timestamp_nanos() / 1_000_000;
+                let last_seen = Timestamp::from_unix_ms(u64::try_from(ms).unwrap_or(0));
+                Ok(Some(Numbered { number, last_seen, letter }))
             }
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
             Err(error) => Err(self.session.failed(doing(), error)),
@@ -261,7 +265,7 @@ fn table(letters: &[Numbered]) -> String {
         return "no dead letters".to_owned();
     }
     let mut table = out::table(["NUMBER", "RECEIVED", "REASON", "SUBJECT", "BYTES", "DETAIL"]);
-    for Numbered { number, letter } in letters {
+    for Numbered { number, letter, .. } in letters {
         let mut detail: String = letter.detail.chars().take(DETAIL_CHARS_MAX).collect();
         if detail.len() < letter.detail.len() {
             detail.push('…');
@@ -279,13 +283,14 @@ fn table(letters: &[Numbered]) -> String {
 }
 
 fn sheet(numbered: &Numbered) -> String {
-    let Numbered { number, letter } = numbered;
+    let Numbered { number, last_seen, letter } = numbered;
     let reason = format!("{} ({})", letter.reason.label(), letter.reason.number());
     let mut rows = vec![
         ("number", Cell::new(number)),
         ("reason", Cell::new(reason)),
         ("detail", Cell::new(&letter.detail)),
-        ("received", Cell::new(letter.received_at)),
+        ("first seen", Cell::new(letter.received_at)),
+        ("last seen", Cell::new(last_seen)),
         ("stream", Cell::new(&letter.stream)),
         ("subject", Cell::new(&letter.subject)),
         ("bytes", Cell::new(letter.payload_bytes)),
@@ -304,7 +309,6 @@ fn sheet(numbered: &Numbered) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use schemas::Timestamp;
 
     fn letter(payload: &[u8], headers: &[(&'static str, &'static str)]) -> DeadLetter {
         let about = ("PURCHASE_CREATES", "subject");

@@ -186,6 +186,7 @@ async fn dead_letters_are_listed_shown_replayed_and_dropped() {
     let list = broker(&url, "dead-letters|list|--json|--reason|malformed").await.ok().json();
     let number = list[0]["number"].as_u64().unwrap();
     let shown = broker(&url, &format!("dead-letters|show|{number}")).await.ok().out;
+    assert!(shown.contains("first seen") && shown.contains("last seen"), "{shown}");
     assert!(shown.contains(broken) && shown.contains("purchase.create.ann"), "{shown}");
 
     // The normal way: what is still wrong becomes a new letter.

@@ -13,6 +13,7 @@ mod canceling;
 mod command_line;
 mod crash_points;
 mod dead_letters;
+mod discretion;
 mod dropping;
 mod expiring;
 mod full_streams;

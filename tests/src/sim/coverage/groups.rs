@@ -88,6 +88,7 @@ pub const OUT_OF_REACH: &[OutOfReach] = &[
     reason("version_unsupported", SHELL),
     reason("shutting_down", SHELL),
     reason("internal", "the answer to a mistake of ours"),
+    reason("quarantined", "a panic of the product ends a run; the end-to-end suite has its own"),
     event("frozen"),
     event("released"),
     outcome("pending"),
