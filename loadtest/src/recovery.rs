@@ -37,6 +37,8 @@ const AHEAD_MAX: usize = 5000;
 const CUSTOMERS: usize = 1000;
 /// … none of whom is held back.
 const CREATES_MAX: u32 = 10_000_000;
+/// A step of degradation that is not taken.
+const NEVER: u16 = 1001;
 /// Room for a million of them.
 const CREATES_BYTES_MAX: u64 = 4 << 30;
 /// Longer than the run: nobody's deadline comes up.
@@ -175,6 +177,12 @@ fn scenario(books: &Books) -> Scenario {
         region_calls_burst: CALLS_PER_S,
         creates_per_min: CREATES_MAX,
         creates_burst: CREATES_MAX,
+        // Whoever is ahead waits, and nothing is given up for it.
+        waiting_max: 10 * AHEAD_MAX,
+        patience_max_ms: DurationMs(FILLED_WITHIN.as_millis() as u64),
+        tier_one_permille: NEVER,
+        cached_permille: NEVER,
+        refuse_permille: NEVER,
         ..scenario.overload
     };
     // Otherwise the watchers' sweeps are a load of their own.
@@ -217,11 +225,12 @@ async fn fill(cluster: &Cluster, args: &Args, books: &Books) -> anyhow::Result<(
         .await?;
     }
     let unknown = (0..open).filter(|n| is_unknown(*n)).count();
-    wait::until("every request has come to its waiting place", FILLED_WITHIN, async || {
+    wait::until("every request rests and everybody was told", FILLED_WITHIN, async || {
         // A broker that is too busy to say how far it is, is not there yet.
         let Ok((_, page)) = cluster.broker.page("/metrics").await else { return Ok(None) };
         let arrived = total(&page, "broker_transition_rows_total", "T18") >= unknown
-            && total(&page, "broker_sweeps_total", "") >= open;
+            && total(&page, "broker_sweeps_total", "") >= open
+            && page.lines().any(|line| line == "broker_outbox_backlog_rows 0");
         Ok(arrived.then_some(()))
     })
     .await?;
