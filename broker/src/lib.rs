@@ -24,6 +24,7 @@ pub mod directory;
 pub mod disk;
 pub mod driver;
 pub mod egress;
+mod files;
 pub mod housekeeping;
 pub mod http;
 pub mod ingress;

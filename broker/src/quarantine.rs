@@ -7,12 +7,13 @@
 //! panics, and the server's own count of deliveries, which a restart of it may reset, is not asked.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use broker_core::batch::{SourceStream, StreamPosition};
+
+use crate::files;
 
 /// Name of the file in the store's directory: a line `<stream> <sequence> <panics>` per message.
 pub const FILE: &str = "quarantine";
@@ -63,7 +64,7 @@ impl Quarantine {
             let oldest = panics.keys().find(|other| **other != position).copied();
             oldest.map(|oldest| panics.remove(&oldest));
         }
-        let written = write(&self.0.dir, &panics);
+        let written = files::replace(&self.0.dir, FILE, to_text(&panics).as_bytes());
         let StreamPosition { stream, sequence } = position;
         let (stream, times) = (stream.name(), panics.get(&position));
         match written {
@@ -89,16 +90,11 @@ fn parse(text: &str) -> Option<BTreeMap<StreamPosition, u32>> {
     text.lines().map(line).collect()
 }
 
-/// Whole or not at all.
-fn write(dir: &Path, panics: &BTreeMap<StreamPosition, u32>) -> io::Result<()> {
-    let unfinished = dir.join(format!("{FILE}.new"));
-    let mut file = File::create(&unfinished)?;
-    for (position, panics) in panics {
-        writeln!(file, "{} {} {panics}", position.stream.name(), position.sequence)?;
-    }
-    file.sync_all()?;
-    std::fs::rename(&unfinished, dir.join(FILE))?;
-    File::open(dir)?.sync_all()
+fn to_text(panics: &BTreeMap<StreamPosition, u32>) -> String {
+    let line = |(position, panics): (&StreamPosition, &u32)| {
+        format!("{} {} {panics}\n", position.stream.name(), position.sequence)
+    };
+    panics.iter().map(line).collect()
 }
 
 #[cfg(test)]

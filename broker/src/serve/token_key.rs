@@ -3,10 +3,10 @@
 //!
 //! Losing the file costs the tokens told before; it is made anew.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
+
+use crate::files;
 
 /// Name of the file in the store's directory.
 pub(crate) const FILE: &str = "token-key";
@@ -23,20 +23,11 @@ pub(super) fn load_or_keep(dir: &Path, fresh: [u8; KEY_BYTES]) -> io::Result<[u8
             let why = format!("{} has {} bytes, not {KEY_BYTES}", path.display(), bytes.len());
             io::Error::new(io::ErrorKind::InvalidData, why)
         }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => keep(dir, fresh).map(|()| fresh),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            files::replace(dir, FILE, &fresh).map(|()| fresh)
+        }
         Err(error) => Err(error),
     }
-}
-
-/// Whole or not at all: a crash in between leaves no half key behind.
-fn keep(dir: &Path, key: [u8; KEY_BYTES]) -> io::Result<()> {
-    let unfinished = dir.join(format!("{FILE}.new"));
-    let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
-    file.write_all(&key)?;
-    file.sync_all()?;
-    std::fs::rename(&unfinished, dir.join(FILE))?;
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

@@ -5,14 +5,13 @@
 //! before its own mark has lost acknowledged commits. It is written each second, so a loss of less
 //! than a second can go unnoticed here (the audit chain and our own streams are compared too).
 
-use std::fs::File;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::files;
 use crate::store::error::StoreError;
 use crate::store::row::{CommitNumber, Incarnation};
 
@@ -59,16 +58,9 @@ pub(super) fn read(store: &Path) -> Result<Option<Mark>, StoreError> {
 
 /// Replaces the file as a whole, so that no crash leaves half a mark. **Durability:** synced.
 pub(super) fn write(store: &Path, mark: Mark) -> Result<(), StoreError> {
+    let written = files::replace(store, FILE, mark.to_text().as_bytes());
     let path = path_in(store);
-    let fresh = store.join("high-water.new");
-    let result = (|| {
-        let mut file = File::create(&fresh)?;
-        file.write_all(mark.to_text().as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, &path)?;
-        File::open(store)?.sync_all()
-    })();
-    result.map_err(|source| StoreError::File { doing: "writing", path, source })
+    written.map_err(|source| StoreError::File { doing: "writing", path, source })
 }
 
 /// Keeps the file up to date from its own thread, away from the commits.
