@@ -27,7 +27,7 @@ use crate::store::{
 
 /// Due timers read at once. More of them are found by the next scan.
 const TIMERS_PER_SCAN_MAX: usize = 4096;
-/// Before a letter is offered again to a writer whose queue is full.
+/// Before a write is offered again to a writer whose queue is full.
 const QUEUE_PAUSE: Duration = Duration::from_millis(5);
 /// Ids of active requests read at once.
 const RECOVERY_PAGE_MAX: usize = 1024;
@@ -138,22 +138,18 @@ impl Storage {
         source: Option<StreamPosition>,
     ) -> Result<Result<(), Refusal>, WriterEnded> {
         let (sender, durable) = oneshot::channel();
-        let mut next = (Tag::Letter(sender), Write::DeadLetter { letter, source });
-        while let Err(full) = self.writer.try_submit(next.0, next.1)? {
-            next = full;
-            tokio::time::sleep(QUEUE_PAUSE).await;
-        }
+        self.queue(Tag::Letter(sender), Write::DeadLetter { letter, source }).await?;
         durable.await.map_err(|_ended| WriterEnded)
     }
 
-    /// Blocks until it is durable who drops the letter, and why.
+    /// Returns once it is durable who drops the letter, and why.
     ///
     /// # Errors
     /// The writer has ended.
-    pub fn write_drop(&self, letter: DroppedLetter) -> Result<(), WriterEnded> {
+    pub async fn write_drop(&self, letter: DroppedLetter) -> Result<(), WriterEnded> {
         let (sender, durable) = oneshot::channel();
-        self.writer.submit(Tag::Drop(sender), Write::Drop(Box::new(letter)))?;
-        durable.blocking_recv().map_err(|_ended| WriterEnded)
+        self.queue(Tag::Drop(sender), Write::Drop(Box::new(letter))).await?;
+        durable.await.map_err(|_ended| WriterEnded)
     }
 
     /// Blocks until the progress is durable.
@@ -178,6 +174,16 @@ impl Storage {
             }
         }
         self.writer.close()
+    }
+
+    /// Waits for room in the writer's queue, without a thread.
+    async fn queue(&self, tag: Tag, write: Write) -> Result<(), WriterEnded> {
+        let mut next = (tag, write);
+        while let Err(full) = self.writer.try_submit(next.0, next.1)? {
+            next = full;
+            tokio::time::sleep(QUEUE_PAUSE).await;
+        }
+        Ok(())
     }
 
     fn submit(&self, tag: Tag, write: Write) {

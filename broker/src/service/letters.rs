@@ -1,8 +1,6 @@
 //! An operator's word that a dead letter goes for ever. Who said so, and why, is durable before the
 //! letter is deleted; after a crash between the two the same word finishes it.
 
-use std::sync::Arc;
-
 use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use async_nats::service::Request;
@@ -28,7 +26,8 @@ impl Calls {
         let found = find(&stream, number).await?;
         if let Some(message) = &found {
             let (actor, reason) = (word.actor.clone(), word.reason.clone());
-            self.write_drop(self.record(word, message)).await?;
+            let written = self.storage.write_drop(self.record(word, message)).await;
+            written.map_err(|e| not_now(number, "drop", &e))?;
             delete(&stream, number).await?;
             tracing::info!(number, %actor, %reason, "a dead letter is dropped");
         }
@@ -56,16 +55,6 @@ impl Calls {
             by: word.actor,
             why: word.reason,
             said_at: self.decoder.clock.now(),
-        }
-    }
-
-    async fn write_drop(&self, letter: DroppedLetter) -> Result<(), Problem> {
-        let (number, storage) = (letter.number, Arc::clone(&self.storage));
-        let written = tokio::task::spawn_blocking(move || storage.write_drop(letter)).await;
-        match written {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(not_now(number, "drop", &error)),
-            Err(error) => Err(not_now(number, "drop", &error)),
         }
     }
 
