@@ -249,6 +249,16 @@ pub fn dead_letter(stream: &str) -> String {
     format!("dead_letter.{stream}")
 }
 
+/// `callback.<partner_id>`: a call-back that the gateway took for a bookstore that speaks HTTP.
+pub fn partner_callback(partner: &PartnerId) -> String {
+    format!("callback.{partner}")
+}
+
+/// The bookstore of `callback.<partner_id>`.
+pub fn parse_partner_callback(subject: &str) -> Option<PartnerId> {
+    PartnerId::parse(subject.strip_prefix("callback.")?).ok()
+}
+
 /// What operators may ask the serving broker for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AdminOperation {
