@@ -128,6 +128,8 @@ pub fn main() -> ExitCode {
 /// parts.
 pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = Cli::parse_from(arguments).command;
+    // One for the whole process, said before anybody needs it; nobody has set another one yet.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let json = command.wants_json();
     match command.run() {
         Ok(()) => ExitCode::SUCCESS,

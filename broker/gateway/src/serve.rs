@@ -125,8 +125,6 @@ async fn certificate(config: &GatewayConfig) -> Result<Option<RustlsConfig>, Gat
     let (Some(cert), Some(key)) = (&config.tls_cert_file, &config.tls_key_file) else {
         return Ok(None);
     };
-    // The provider of the process; somebody else may have set the same one.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let loaded = RustlsConfig::from_pem_file(cert, key).await;
     let failed = |source| GatewayError::Certificate { path: cert.clone(), source };
     loaded.map(Some).map_err(failed)
