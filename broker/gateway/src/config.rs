@@ -62,7 +62,7 @@ pub struct GatewayConfig {
 impl Default for GatewayConfig {
     fn default() -> Self {
         Self {
-            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8090)),
             tokens_file: None,
             callbacks_file: None,
             tls_cert_file: None,

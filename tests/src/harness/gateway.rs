@@ -16,7 +16,7 @@ use crate::nats_server::ports::PortLease;
 pub const CALLBACK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Customers with a token of their own name; each has one that only looks, too: `<name>-looks`.
-const CUSTOMERS: [&str; 3] = ["ann", "bob", "demo"];
+const CUSTOMERS: [&str; 5] = ["ann", "bob", "cyd", "dee", "eve"];
 
 /// A gateway that is to run in the process of the broker.
 #[derive(Debug)]

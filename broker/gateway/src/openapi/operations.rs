@@ -379,7 +379,7 @@ fn operators() -> Vec<Operation> {
             "operators",
             "Messages that were given up, newest first",
             vec![
-                query("cursor", false, "Only letters older than this number.", number.clone()),
+                query("cursor", false, "Only letters older than this number.", number),
                 query(
                     "limit",
                     false,
