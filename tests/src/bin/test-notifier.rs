@@ -1,0 +1,42 @@
+//! The notifier alone as a process: `test-notifier URL FILE`, where the file is its configuration.
+
+use std::process::ExitCode;
+
+use broker_notifier::NotifierConfig;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(url), Some(file)) = (arguments.next(), arguments.next()) else {
+        anyhow::bail!("usage: test-notifier URL FILE");
+    };
+    let config: NotifierConfig = toml::from_str(&std::fs::read_to_string(file)?)?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let (tell, stop) = watch::channel(false);
+    let client = async_nats::connect(url).await?;
+    let mut notifier = broker_notifier::start(&config, client, stop).await?;
+    println!("ready");
+    tokio::select! {
+        () = notifier.ended() => anyhow::bail!("a task of the notifier has ended"),
+        _ = terminated.recv() => {}
+    }
+    tell.send_replace(true);
+    notifier.ended().await;
+    Ok(())
+}
