@@ -26,13 +26,14 @@ mod rights;
 mod store;
 mod streams;
 mod submit;
+mod token;
 mod values;
 mod view;
 mod watch;
 mod webhooks;
 
 use crate::{crash, logs, serve, shutdown};
-use config::{ConfigArgs, ConfigCommand};
+use config::{ConfigCommand, Serve};
 
 /// Buys books: the best landed price among many bookstores, at most once, before the deadline.
 #[derive(Debug, Parser)]
@@ -45,7 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves until SIGTERM or SIGINT.
-    Serve(ConfigArgs),
+    Serve(Serve),
     /// Asks a running broker to buy a book.
     Submit(Box<submit::Submit>),
     /// Shows one request.
@@ -83,6 +84,8 @@ enum Command {
     /// Shows the configuration in force, or every key there is.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Makes a token for the HTTP gateway: it is shown once, and its hash goes into a file.
+    Token(token::Token),
     /// Writes a completion script for a shell to standard output.
     Completions { shell: clap_complete::Shell },
 }
@@ -111,6 +114,7 @@ impl Command {
             Self::Store(command) => block_on(command.run()),
             Self::CheckConfig(command) => block_on(command.run()),
             Self::Config(command) => command.run(),
+            Self::Token(command) => command.run(),
             Self::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Cli::command(), "broker", &mut script);
@@ -148,7 +152,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Reads of the store and of files at once, and a backup; more of them wait.
 const BLOCKING_THREADS_MAX: usize = 32;
 
-fn serve(args: &ConfigArgs) -> anyhow::Result<()> {
+fn serve(args: &Serve) -> anyhow::Result<()> {
     let config = args.load()?.config;
     logs::install(&config.log)?;
     crash::arm_from_env()?;

@@ -44,6 +44,7 @@ pub const PAYMENT_COMMANDS_BYTES_MAX: u64 = 256 * MIB;
 pub const PAYMENT_REPLIES_BYTES_MAX: u64 = 256 * MIB;
 pub const NOTIFICATIONS_BYTES_MAX: u64 = 512 * MIB;
 pub const DEAD_LETTERS_BYTES_MAX: u64 = 64 * MIB;
+pub const PARTNER_CALLBACKS_BYTES_MAX: u64 = 64 * MIB;
 
 /// Most stored replies of one kind of one partner: one babbling partner fills its own quota, not
 /// the stream of all.
@@ -101,15 +102,26 @@ pub mod name {
     pub const PAYMENT_REPLIES: &str = "PAYMENT_REPLIES";
     pub const NOTIFICATIONS: &str = "NOTIFICATIONS";
     pub const DEAD_LETTERS: &str = "DEAD_LETTERS";
+    pub const PARTNER_CALLBACKS: &str = "PARTNER_CALLBACKS";
 }
 
-/// Every stream of the product.
+/// Every stream of the broker itself.
 pub fn all() -> Vec<StreamSpec> {
     let mut streams = purchase_streams().to_vec();
     streams.extend(partner_streams());
     streams.extend(payment_streams());
     streams.extend(outcome_streams());
     streams
+}
+
+/// Streams between the doors of the broker: the broker itself neither reads nor writes them.
+pub fn of_doors() -> Vec<StreamSpec> {
+    vec![stream(
+        name::PARTNER_CALLBACKS,
+        "Call-backs of bookstores that speak HTTP, as the gateway took them; for the bridge.",
+        vec![filter::partner_callbacks()],
+        PARTNER_CALLBACKS_BYTES_MAX,
+    )]
 }
 
 /// The stream called `name`.

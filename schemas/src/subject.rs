@@ -19,11 +19,19 @@ pub enum PurchaseOperation {
     AcceptQuote,
     Get,
     List,
+    Receipt,
 }
 
 impl PurchaseOperation {
-    pub const ALL: [Self; 6] =
-        [Self::Create, Self::Update, Self::Cancel, Self::AcceptQuote, Self::Get, Self::List];
+    pub const ALL: [Self; 7] = [
+        Self::Create,
+        Self::Update,
+        Self::Cancel,
+        Self::AcceptQuote,
+        Self::Get,
+        Self::List,
+        Self::Receipt,
+    ];
 
     pub const fn label(self) -> &'static str {
         match self {
@@ -33,6 +41,7 @@ impl PurchaseOperation {
             Self::AcceptQuote => "accept_quote",
             Self::Get => "get",
             Self::List => "list",
+            Self::Receipt => "receipt",
         }
     }
 
@@ -125,6 +134,14 @@ pub fn parse_purchase(subject: &str) -> Option<(PurchaseOperation, CustomerId)> 
 /// `purchase.event.<customer_id>.<request_id>.<event>`
 pub fn purchase_event(customer: &CustomerId, request: RequestId, event: &str) -> String {
     format!("purchase.event.{customer}.{request}.{event}")
+}
+
+/// Customer, request and event of `purchase.event.<customer_id>.<request_id>.<event>`.
+pub fn parse_purchase_event(subject: &str) -> Option<(CustomerId, RequestId, &str)> {
+    let mut tokens = subject.strip_prefix("purchase.event.")?.splitn(3, '.');
+    let customer = CustomerId::parse(tokens.next()?).ok()?;
+    let request = RequestId::parse(tokens.next()?).ok()?;
+    Some((customer, request, tokens.next()?))
 }
 
 /// `partner.<partner_id>.quote`: questions to a live partner (core NATS).
@@ -247,6 +264,16 @@ pub fn notification(customer: &CustomerId, outcome: &str) -> String {
 /// `dead_letter.<stream>`
 pub fn dead_letter(stream: &str) -> String {
     format!("dead_letter.{stream}")
+}
+
+/// `callback.<partner_id>`: a call-back that the gateway took for a bookstore that speaks HTTP.
+pub fn partner_callback(partner: &PartnerId) -> String {
+    format!("callback.{partner}")
+}
+
+/// The bookstore of `callback.<partner_id>`.
+pub fn parse_partner_callback(subject: &str) -> Option<PartnerId> {
+    PartnerId::parse(subject.strip_prefix("callback.")?).ok()
 }
 
 /// What operators may ask the serving broker for.

@@ -302,9 +302,9 @@ fn path(line: &str) -> String {
     inner.map(|(path, _)| path.to_owned()).unwrap_or_default()
 }
 
-async fn say<S: AsyncWrite + Unpin>(stream: &mut BufReader<S>, line: &str) -> io::Result<()>
+async fn say<S>(stream: &mut BufReader<S>, line: &str) -> io::Result<()>
 where
-    S: AsyncRead,
+    S: AsyncRead + AsyncWrite + Unpin,
 {
     stream.write_all(format!("{line}\r\n").as_bytes()).await?;
     stream.flush().await

@@ -3,10 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use schemas::event::Notification;
-use schemas::stream::EVENT_BYTES_MAX;
-use schemas::{DurationMs, Timestamp, json};
+use schemas::{DurationMs, Timestamp};
 
 use crate::agenda::Place;
 use crate::breaker::Verdict;
@@ -19,11 +16,13 @@ use crate::metrics;
 use crate::record::{Delivery, EndpointRecord, Failure, State, Why};
 use crate::schedule::next_due;
 use crate::store::{Store, StoreError, Written};
-use crate::subscribers::{Current, WebhookWish};
-use crate::webhook::http::{Call, Caller};
-use crate::webhook::{self, Answer, sign};
+use crate::subscribers::Current;
+use crate::webhook::http::Caller;
 
 mod endpoint;
+mod send;
+
+use send::{Retry, Sent};
 
 /// Before a record is looked at again that could not be read, or was changed by somebody else.
 const LOOK_AGAIN: DurationMs = DurationMs(1000);
@@ -51,28 +50,6 @@ pub(crate) struct Ended {
     pub(crate) verdict: Verdict,
 }
 
-/// What became of a message.
-#[derive(Debug, Clone, Copy)]
-struct Sent {
-    failure: Option<(Why, Option<u16>)>,
-    retry: Retry,
-    verdict: Verdict,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Retry {
-    Never,
-    After(Option<DurationMs>),
-}
-
-impl Sent {
-    const DELIVERED: Self = Self { failure: None, retry: Retry::Never, verdict: Verdict::Works };
-
-    const fn never(why: Why, verdict: Verdict) -> Self {
-        Self { failure: Some((why, None)), retry: Retry::Never, verdict }
-    }
-}
-
 impl Attempts {
     pub(crate) async fn run(&self, key: DeliveryKey) -> Ended {
         let (place, verdict) = match self.attempt(&key).await {
@@ -97,7 +74,8 @@ impl Attempts {
             Some(due) if due <= now() => {}
             due => return Ok((Place { revision, due }, Verdict::Unknown)),
         }
-        if let Some(why) = self.hindrance(&delivery).await? {
+        let endpoint = self.endpoint(&delivery).await?;
+        if let Some(why) = self.hindrance(&delivery, endpoint.record) {
             let sent = Sent::never(why, Verdict::Unknown);
             return self.record(delivery, revision, sent, Duration::ZERO).await;
         }
@@ -110,22 +88,17 @@ impl Attempts {
         let sent = self.send(&delivery).await;
         let took = begun.elapsed();
         if delivery.channel == Channel::Webhook {
-            self.note_endpoint(&delivery, sent).await;
+            self.note_endpoint(&delivery, endpoint, sent).await;
         }
         self.record(delivery, revision, sent, took).await
     }
 
     /// Why it is not even tried.
-    async fn hindrance(&self, delivery: &Delivery) -> Result<Option<Why>, StoreError> {
+    fn hindrance(&self, delivery: &Delivery, endpoint: Option<EndpointRecord>) -> Option<Why> {
         if now().since(delivery.since()) > self.config.age_max_ms {
-            return Ok(Some(Why::TooOld));
+            return Some(Why::TooOld);
         }
-        if delivery.channel == Channel::Email {
-            return Ok(None);
-        }
-        let (known, _) = self.store.endpoint(&delivery.customer_id, delivery.channel).await?;
-        let is_disabled = known.is_some_and(EndpointRecord::is_disabled);
-        Ok(is_disabled.then_some(Why::EndpointDisabled))
+        endpoint.is_some_and(EndpointRecord::is_disabled).then_some(Why::EndpointDisabled)
     }
 
     fn timeout(&self, channel: Channel) -> DurationMs {
@@ -139,87 +112,6 @@ impl Attempts {
 
     fn claim(&self, channel: Channel) -> DurationMs {
         DurationMs(2 * self.timeout(channel).as_ms() + CLAIM_MARGIN.as_ms())
-    }
-
-    async fn send(&self, delivery: &Delivery) -> Sent {
-        let subscribers = self.subscribers.borrow().clone();
-        let subscriber = subscribers.get(&delivery.customer_id);
-        match delivery.channel {
-            Channel::Email => {
-                let wish = subscriber.and_then(|subscriber| subscriber.email.as_ref());
-                let (Some(mailer), Some(wish)) = (&self.mailer, wish) else {
-                    return Sent::never(Why::NotSubscribed, Verdict::Unknown);
-                };
-                self.mail(mailer, &wish.address, delivery).await
-            }
-            Channel::Webhook => {
-                match subscriber.and_then(|subscriber| subscriber.webhook.as_ref()) {
-                    Some(wish) => self.call(wish, delivery).await,
-                    None => Sent::never(Why::NotSubscribed, Verdict::Unknown),
-                }
-            }
-        }
-    }
-
-    async fn mail(&self, mailer: &Mailer, to: &lettre::Address, delivery: &Delivery) -> Sent {
-        let Some(told) = notification(delivery) else {
-            return Sent::never(Why::Unreadable, Verdict::Unknown);
-        };
-        match mailer.send(&delivery.id, to, &told).await {
-            Ok(()) => Sent::DELIVERED,
-            Err(not_taken) => {
-                let is_final = matches!(not_taken.why, Why::MailRefused | Why::Unreadable);
-                Sent {
-                    failure: Some((not_taken.why, not_taken.code)),
-                    retry: if is_final { Retry::Never } else { Retry::After(None) },
-                    verdict: if not_taken.server_works { Verdict::Works } else { Verdict::Fails },
-                }
-            }
-        }
-    }
-
-    async fn call(&self, wish: &WebhookWish, delivery: &Delivery) -> Sent {
-        let told = notification(delivery).zip(delivery.notification.as_ref());
-        let Some((told, bytes)) = told else {
-            return Sent::never(Why::Unreadable, Verdict::Unknown);
-        };
-        let body = Bytes::from(webhook::body(delivery.outcome, told.at, bytes));
-        let (id, seconds) = (delivery.id.as_str(), now().as_unix_ms() / 1000);
-        let signature = sign::signatures(&wish.keys, id, seconds, &body);
-        let headers = [
-            ("webhook-id", id.to_owned()),
-            ("webhook-timestamp", seconds.to_string()),
-            ("webhook-signature", signature),
-        ];
-        let is_private_allowed = wish.is_private_allowed;
-        let call = Call { url: &wish.url, is_private_allowed, headers, body };
-        match self.caller.post(call, now()).await {
-            Ok(answer) => self.judge(answer),
-            Err(why) => Sent {
-                failure: Some((why, None)),
-                retry: Retry::After(None),
-                verdict: Verdict::Fails,
-            },
-        }
-    }
-
-    /// What a status means, as in Standard Webhooks.
-    fn judge(&self, answer: Answer) -> Sent {
-        let Answer { status, retry_after } = answer;
-        let busy = || {
-            let wait = retry_after.unwrap_or(self.config.breaker_open_ms);
-            Verdict::Busy { until: now().saturating_add(wait) }
-        };
-        let (why, verdict) = match status {
-            200..=299 => return Sent::DELIVERED,
-            300..=399 => (Why::Redirected, Verdict::Fails),
-            410 => (Why::Gone, Verdict::Fails),
-            429 | 502 | 504 => (Why::Status, busy()),
-            _ if retry_after.is_some() => (Why::Status, busy()),
-            _ => (Why::Status, Verdict::Fails),
-        };
-        let retry = if why == Why::Gone { Retry::Never } else { Retry::After(retry_after) };
-        Sent { failure: Some((why, Some(status))), retry, verdict }
     }
 
     /// Writes what became of it, for as long as nobody else may be at it.
@@ -279,11 +171,6 @@ impl Attempts {
         };
         next_due(schedule, delivery.attempts, &delivery.id, asked, at)
     }
-}
-
-fn notification(delivery: &Delivery) -> Option<Notification> {
-    let bytes = delivery.notification.as_ref()?.get().as_bytes();
-    json::decode(bytes, EVENT_BYTES_MAX).ok()
 }
 
 /// A line and the metrics of an attempt: ids, and nothing of addresses.

@@ -19,7 +19,7 @@ use crate::clock::now;
 use crate::config::NotifierConfig;
 use crate::describe::describe;
 use crate::intake::Room;
-use crate::key::DeliveryKey;
+use crate::key::{DeliveryKey, Endpoint};
 use crate::metrics;
 use crate::record::Delivery;
 use crate::store::Store;
@@ -153,19 +153,7 @@ impl Dispatch {
         let ended = ended.expect("an attempt does not panic");
         let Ended { key, place, verdict } = ended;
         let switch = self.agenda.done(&key, place, verdict, now());
-        let endpoint = key.endpoint();
-        let (channel, customer) = (endpoint.channel(), &key.customer);
-        match switch {
-            Switch::None => {}
-            Switch::Opened => {
-                metrics::breaker_switched(channel, "open");
-                tracing::warn!(%customer, channel = channel.label(), "an endpoint is left alone");
-            }
-            Switch::Closed => {
-                metrics::breaker_switched(channel, "closed");
-                tracing::info!(%customer, channel = channel.label(), "an endpoint works again");
-            }
-        }
+        tell(&key.endpoint(), switch);
         self.room.planned(self.agenda.len());
     }
 
@@ -185,6 +173,22 @@ impl Dispatch {
         if tokio::time::timeout(self.shutdown, rest).await.is_err() {
             tracing::warn!("deliveries are under way that will be sent again");
         }
+    }
+}
+
+fn tell(endpoint: &Endpoint, switch: Switch) {
+    let (channel, to) = match switch {
+        Switch::None => return,
+        Switch::Opened => (endpoint.channel(), "open"),
+        Switch::Closed => (endpoint.channel(), "closed"),
+    };
+    metrics::breaker_switched(channel, to);
+    let works = switch == Switch::Closed;
+    match endpoint {
+        Endpoint::MailServer if works => tracing::info!("the mail server works again"),
+        Endpoint::MailServer => tracing::warn!("the mail server is left alone for a while"),
+        Endpoint::Webhook(customer) if works => tracing::info!(%customer, "a webhook works again"),
+        Endpoint::Webhook(customer) => tracing::warn!(%customer, "a webhook is left alone"),
     }
 }
 

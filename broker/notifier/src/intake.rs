@@ -9,7 +9,7 @@ use async_nats::Client;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, PullConsumer, pull};
 use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{AckKind, ErrorCode, Message};
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use schemas::event::{DeadLetter, Notification};
 use schemas::stream::{
     CONSUMER_FILES_UNUSABLE, ConsumerSpec, EVENT_BYTES_MAX, name, notifier_consumer,
@@ -146,15 +146,13 @@ impl Intake {
     async fn batch(&self, consumer: &PullConsumer) -> Result<(), async_nats::Error> {
         let connection = self.connection();
         let fetch = consumer.fetch().max_messages(self.config.intake_batch_max).expires(FETCH_WAIT);
-        let messages = fetch.messages().await?;
-        // Collected first: a write that takes long must not hold up the answers to the fetch.
-        let messages: Vec<_> = messages.collect().await;
         let mut failure = None;
-        stream::iter(messages)
-            .filter_map(|message| {
-                let message = message.map_err(|error| failure = Some(error)).ok();
-                std::future::ready(message)
-            })
+        let messages = fetch.messages().await?.filter_map(|message| {
+            let message = message.map_err(|error| failure = Some(error)).ok();
+            std::future::ready(message)
+        });
+        // Each as it comes: one that takes long to write holds up no other.
+        messages
             .for_each_concurrent(WRITES_MAX, |message| self.deal_with(message, connection))
             .await;
         failure.map_or(Ok(()), Err)

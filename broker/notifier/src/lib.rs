@@ -39,4 +39,4 @@ pub mod subscribers;
 pub mod webhook;
 
 pub use config::NotifierConfig;
-pub use start::{Notifier, NotifierError, start};
+pub use start::{NotifierError, Running, start};

@@ -41,7 +41,7 @@ pub enum NotifierError {
 
 /// A running notifier. Dropping it ends it as a crash does, which is safe.
 #[derive(Debug)]
-pub struct Notifier {
+pub struct Running {
     tasks: JoinSet<()>,
     stop: watch::Receiver<bool>,
 }
@@ -55,7 +55,7 @@ pub async fn start(
     config: &NotifierConfig,
     client: Client,
     mut stop: watch::Receiver<bool>,
-) -> Result<Notifier, NotifierError> {
+) -> Result<Running, NotifierError> {
     config.validate().map_err(NotifierError::Config)?;
     metrics::describe();
     let (subscribers, look) = follow(config, stop.clone())?;
@@ -94,16 +94,21 @@ pub async fn start(
     let dispatch = Dispatch::new(config, client, store, Arc::new(attempts), room, stop.clone());
     tasks.spawn(dispatch.run());
     tasks.spawn(intake.run(consumer));
-    Ok(Notifier { tasks, stop })
+    Ok(Running { tasks, stop })
 }
 
-impl Notifier {
-    /// Returns when a task has ended that should not, or after `stop` when all have.
+impl Running {
+    /// Returns when a task has ended that should not; after `stop`, when all have.
     pub async fn ended(&mut self) {
         while self.tasks.join_next().await.is_some() {
             if !*self.stop.borrow() {
                 return;
             }
         }
+    }
+
+    /// After `stop`: returns when what was under way has ended, or `shutdown_ms` has passed.
+    pub async fn stopped(mut self) {
+        while self.tasks.join_next().await.is_some() {}
     }
 }

@@ -92,6 +92,11 @@ pub fn dead_letters() -> String {
     "dead_letter.>".to_owned()
 }
 
+/// `callback.*`
+pub fn partner_callbacks() -> String {
+    "callback.*".to_owned()
+}
+
 /// Whether `subject` is matched by `filter`, by the rules of NATS: `*` is one token, a final `>`
 /// is one or more.
 pub fn matches(filter: &str, subject: &str) -> bool {

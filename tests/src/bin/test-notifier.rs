@@ -1,4 +1,5 @@
 //! The notifier alone as a process: `test-notifier URL FILE`, where the file is its configuration.
+//! Logs in as `NATS_USER` with `NATS_PASSWORD`, if they are there.
 
 use std::process::ExitCode;
 
@@ -29,7 +30,13 @@ async fn run() -> anyhow::Result<()> {
     let config: NotifierConfig = toml::from_str(&std::fs::read_to_string(file)?)?;
     let mut terminated = signal(SignalKind::terminate())?;
     let (tell, stop) = watch::channel(false);
-    let client = async_nats::connect(url).await?;
+    let login = std::env::var("NATS_USER").ok().zip(std::env::var("NATS_PASSWORD").ok());
+    let options = login.map_or_else(async_nats::ConnectOptions::new, |(user, password)| {
+        let inbox = format!("_INBOX.{user}");
+        async_nats::ConnectOptions::with_user_and_password(user, password)
+            .custom_inbox_prefix(inbox)
+    });
+    let client = options.connect(url).await?;
     let mut notifier = broker_notifier::start(&config, client, stop).await?;
     println!("ready");
     tokio::select! {
@@ -37,6 +44,6 @@ async fn run() -> anyhow::Result<()> {
         _ = terminated.recv() => {}
     }
     tell.send_replace(true);
-    notifier.ended().await;
+    notifier.stopped().await;
     Ok(())
 }

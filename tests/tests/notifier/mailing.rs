@@ -21,7 +21,7 @@ async fn while_the_mail_server_is_down_mail_waits_and_nothing_else_does() {
         stage.tell(&notification("ann", n, Ordered)).await;
     }
     stage.calls(10).await;
-    stage.log_has("an endpoint is left alone").await;
+    stage.log_has("the mail server is left alone").await;
     stage.log_has("result=\"unreachable\"").await;
     assert_eq!(stage.mail.mails(), []);
     // A restart while it is down forgets nothing.

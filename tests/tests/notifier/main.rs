@@ -10,6 +10,7 @@ mod hook;
 mod killing;
 mod mailing;
 mod operating;
+mod permitted;
 mod real_broker;
 mod stage;
 mod subscribing;

@@ -102,9 +102,21 @@ pub(crate) async fn prepare(
     subscribers: impl FnOnce(&Hook) -> String,
     change: impl FnOnce(&mut NotifierConfig),
 ) -> Stage {
-    let started = tokio::task::spawn_blocking(|| NatsServer::start(NatsServerOptions::default()));
+    let connect = async |url: String| async_nats::connect(url).await.unwrap();
+    prepare_on(String::new(), connect, subscribers, change).await
+}
+
+/// On a server with a further configuration, as somebody who may make the streams.
+pub(crate) async fn prepare_on(
+    extra_config: String,
+    connect: impl AsyncFnOnce(String) -> Client,
+    subscribers: impl FnOnce(&Hook) -> String,
+    change: impl FnOnce(&mut NotifierConfig),
+) -> Stage {
+    let options = NatsServerOptions { extra_config, ..NatsServerOptions::default() };
+    let started = tokio::task::spawn_blocking(|| NatsServer::start(options));
     let nats = started.await.unwrap().unwrap();
-    let client = async_nats::connect(nats.url()).await.unwrap();
+    let client = connect(nats.url()).await;
     let context = jetstream::new(client.clone());
     ensure_streams(&context, &client).await;
     let dir = tempfile::tempdir().unwrap();
@@ -213,7 +225,14 @@ impl Stage {
 
     pub(crate) async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
         let found = wait::until(what, SOON, async || Ok(look().await)).await;
-        found.unwrap_or_else(|e| panic!("{e}\n{}", self.notifier.log_tail()))
+        found.unwrap_or_else(|e| panic!("{e}\n{}", self.worth_reading()))
+    }
+
+    /// The log without what the client of NATS says of each message.
+    fn worth_reading(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().filter(|line| !line.contains("DEBUG async_nats")).collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
     pub(crate) fn log(&self) -> String {

@@ -19,8 +19,8 @@ const METRICS_HOMES: [&str; 4] = [
 const METRIC_MACROS: [&str; 3] = ["counter!", "gauge!", "histogram!"];
 
 /// How the subjects of the wire begin.
-const SUBJECT_ROOTS: [&str; 5] =
-    ["\"purchase.", "\"partner.", "\"payment.", "\"notify.", "\"dead_letter."];
+const SUBJECT_ROOTS: [&str; 6] =
+    ["\"purchase.", "\"partner.", "\"payment.", "\"notify.", "\"dead_letter.", "\"callback."];
 
 /// File names that begin like a subject and are none.
 const FILE_ENDINGS: [&str; 4] = [".toml\"", ".json\"", ".jsonl\"", ".rs\""];
