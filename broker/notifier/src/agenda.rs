@@ -266,4 +266,6 @@ impl Agenda {
 }
 
 #[cfg(test)]
+mod outage;
+#[cfg(test)]
 mod tests;

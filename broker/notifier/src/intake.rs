@@ -2,7 +2,7 @@
 //! written, and not before.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
@@ -36,6 +36,8 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(250);
 /// How old the known size of the bucket may be.
 const BYTES_KNOWN_FOR: Duration = Duration::from_secs(1);
+/// What a record has on the server beside the notification: its other fields, subject, headers.
+const RECORD_BYTES: usize = 1024;
 /// Notifications written at the same time.
 const WRITES_MAX: usize = 32;
 
@@ -47,17 +49,49 @@ pub struct IntakeError {
     source: ConsumerError,
 }
 
-/// How many deliveries the dispatch has on its plan.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Room(Arc<AtomicUsize>);
+/// How much is there of what has a limit. The last fifth of the bucket stays free: without it
+/// results could not be written.
+#[derive(Debug, Clone)]
+pub(crate) struct Room(Arc<Filled>);
+
+#[derive(Debug)]
+struct Filled {
+    deliveries: AtomicUsize,
+    deliveries_max: usize,
+    bytes: AtomicU64,
+    bytes_max: u64,
+}
 
 impl Room {
-    pub(crate) fn planned(&self, count: usize) {
-        self.0.store(count, Ordering::Relaxed);
+    pub(crate) fn new(config: &NotifierConfig) -> Self {
+        Self(Arc::new(Filled {
+            deliveries: AtomicUsize::new(0),
+            deliveries_max: config.pending_max,
+            bytes: AtomicU64::new(0),
+            bytes_max: config.bucket_bytes_max / 5 * 4,
+        }))
     }
 
-    fn count(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
+    /// So many deliveries the dispatch has on its plan.
+    pub(crate) fn planned(&self, count: usize) {
+        self.0.deliveries.store(count, Ordering::Relaxed);
+    }
+
+    /// So large the bucket is. Returns whether there is any room.
+    fn measured(&self, bytes: u64) -> bool {
+        self.0.bytes.store(bytes, Ordering::Relaxed);
+        bytes < self.0.bytes_max && self.has_plan_room()
+    }
+
+    fn has_plan_room(&self) -> bool {
+        self.0.deliveries.load(Ordering::Relaxed) < self.0.deliveries_max
+    }
+
+    /// Counts a record that is about to be written, if it fits.
+    fn reserve(&self, bytes: usize) -> bool {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let filled = self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+        filled.saturating_add(bytes) < self.0.bytes_max
     }
 }
 
@@ -75,6 +109,7 @@ pub(crate) struct Intake {
 enum Trouble {
     /// It never will be.
     Useless(RejectReason, String),
+    NoRoom,
     Store(StoreError),
 }
 
@@ -108,7 +143,7 @@ impl Intake {
                 has_room = self.has_room().await;
                 measured = Some(Instant::now());
             }
-            if !has_room || self.room.count() >= self.config.pending_max {
+            if !has_room || !self.room.has_plan_room() {
                 self.pause(NO_ROOM_PAUSE).await;
             } else if let Err(error) = self.batch(&consumer).await {
                 tracing::warn!(%error, "notifications cannot be read");
@@ -128,11 +163,10 @@ impl Intake {
         }
     }
 
-    /// Whether what is there leaves the last fifth free: without it results could not be written.
     async fn has_room(&self) -> bool {
         match self.store.bytes().await {
             Ok(bytes) => {
-                let has_room = bytes < self.config.bucket_bytes_max / 5 * 4;
+                let has_room = self.room.measured(bytes);
                 metrics::bucket(bytes, !has_room);
                 has_room
             }
@@ -168,6 +202,7 @@ impl Intake {
         let done = match self.take(&message).await {
             Err(Trouble::Useless(reason, detail)) => self.give_up(&message, reason, detail).await,
             Err(Trouble::Store(error)) => Err(describe(&error)),
+            Err(Trouble::NoRoom) => Err("there is no room for its deliveries".to_owned()),
             Ok(()) => Ok(()),
         };
         let word = match done {
@@ -204,6 +239,9 @@ impl Intake {
             let bytes = raw(&message.payload)
                 .map_err(|error| Trouble::Useless(RejectReason::Malformed, error.to_string()))?;
             let delivery = Delivery::new(&told, bytes, channel, now());
+            if !self.room.reserve(message.payload.len() + RECORD_BYTES) {
+                return Err(Trouble::NoRoom);
+            }
             match self.store.create(&delivery).await.map_err(Trouble::Store)? {
                 Written::Done(_) => metrics::delivery_created(channel),
                 // Another copy of the notification was there before.

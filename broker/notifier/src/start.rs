@@ -67,7 +67,7 @@ pub async fn start(
         retry_after_max: config.webhook.retry_after_max_ms,
     };
     let store = Store::open(&client, config).await?;
-    let room = Room::default();
+    let room = Room::new(config);
     let intake = Intake {
         config: config.clone(),
         client: client.clone(),

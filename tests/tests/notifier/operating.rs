@@ -3,6 +3,11 @@
 use schemas::event::NotificationOutcome::Ordered;
 use serde_json::Value;
 
+use broker_notifier::record::Why;
+use schemas::DurationMs;
+use schemas::bucket::NOTIFIER_DELIVERIES;
+use schemas::stream::name;
+
 use crate::hook::Answer;
 use crate::stage::{SECRET, hooked, notification, start_with};
 
@@ -40,4 +45,51 @@ async fn a_delivery_that_failed_for_good_is_kept_shown_and_replayed_under_its_id
     assert!(said.contains("is delivered already"), "{said}");
     stage.all("ann", 1, "delivered").await;
     assert_eq!(stage.hook.received().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_grows_too_old_is_given_up_and_kept() {
+    let stage = start_with(
+        |hook| hooked("ann", &hook.url(), &[SECRET]),
+        |config| config.age_max_ms = DurationMs(400),
+    )
+    .await;
+    stage.hook.always(Answer::Status(500));
+    stage.tell(&notification("ann", 1, Ordered)).await;
+    let failed = stage.all("ann", 1, "failed").await;
+    assert_eq!(failed[0].last_failure.unwrap().why, Why::TooOld);
+    assert!(failed[0].notification.is_some());
+}
+
+/// Enough that the records of all of them have no room at once.
+const MANY: u32 = 1600;
+const BUCKET_BYTES: u64 = 4 * 1024 * 1024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_room_notifications_stay_in_their_stream_and_follow_when_there_is_some() {
+    let stage = start_with(
+        |hook| hooked("ann", &hook.url(), &[SECRET]),
+        |config| {
+            config.bucket_bytes_max = BUCKET_BYTES;
+            config.webhook.endpoint_concurrency_max = 8;
+            config.webhook.retry_after_max_ms = DurationMs(1000);
+        },
+    )
+    .await;
+    stage.hook.always(Answer::With(503, "retry-after", "1".to_owned()));
+    for n in 0..MANY {
+        stage.tell(&notification("ann", n, Ordered)).await;
+    }
+    stage.log_has("there is no room for its deliveries").await;
+    let bytes = async || {
+        let bucket = stage.context.get_key_value(NOTIFIER_DELIVERIES.name).await.ok()?;
+        Some(bucket.status().await.ok()?.info.state.bytes)
+    };
+    assert!(bytes().await.unwrap() < BUCKET_BYTES / 100 * 85);
+    let stream = stage.context.get_stream(name::NOTIFICATIONS).await.unwrap();
+    let place = stream.consumer_info("notifier").await.unwrap();
+    assert!(place.num_pending > 0 || place.num_ack_pending > 0, "{place:?}");
+    stage.hook.always(Answer::Status(204));
+    stage.all("ann", usize::try_from(MANY).unwrap(), "delivered").await;
+    stage.all_taken().await;
 }
