@@ -140,8 +140,9 @@ impl Store {
     /// # Errors
     /// The server does not answer.
     pub async fn bytes(&self) -> Result<u64, StoreError> {
-        let status = self.deliveries.status().await;
-        Ok(status.map_err(failed("ask for the size of the deliveries"))?.info.state.bytes)
+        // Not `status`, which tells how it was when the bucket was opened.
+        let info = self.deliveries.stream.get_info().await;
+        Ok(info.map_err(failed("ask for the size of the deliveries"))?.state.bytes)
     }
 
     /// Deliveries under keys of this form, such as `ann.*.*`, with their revisions. What cannot be

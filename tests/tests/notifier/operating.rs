@@ -85,7 +85,8 @@ async fn without_room_notifications_stay_in_their_stream_and_follow_when_there_i
         let bucket = stage.context.get_key_value(NOTIFIER_DELIVERIES.name).await.ok()?;
         Some(bucket.status().await.ok()?.info.state.bytes)
     };
-    assert!(bytes().await.unwrap() < BUCKET_BYTES / 100 * 85);
+    let filled = bytes().await.unwrap();
+    assert!(filled < BUCKET_BYTES / 100 * 85, "{filled} of {BUCKET_BYTES} bytes");
     let stream = stage.context.get_stream(name::NOTIFICATIONS).await.unwrap();
     let place = stream.consumer_info("notifier").await.unwrap();
     assert!(place.num_pending > 0 || place.num_ack_pending > 0, "{place:?}");
