@@ -1,5 +1,6 @@
 //! Mail servers as they are: down, behind TLS, picky.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use broker_notifier::config::SmtpSecurity;
@@ -33,7 +34,11 @@ async fn while_the_mail_server_is_down_mail_waits_and_nothing_else_does() {
         stage.mail.mails().iter().map(|mail| mail.header("Message-ID").unwrap()).collect();
     ids.sort();
     ids.dedup();
-    assert_eq!((ids.len(), stage.mail.mails().len(), stage.hook.received().len()), (10, 10, 10));
+    assert_eq!((ids.len(), stage.mail.mails().len()), (10, 10));
+    // The kill may have come between a call and its record: then that one came twice.
+    let called: BTreeSet<_> =
+        stage.hook.received().iter().map(|call| call.id().to_owned()).collect();
+    assert_eq!(called.len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]
