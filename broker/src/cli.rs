@@ -30,6 +30,7 @@ mod token;
 mod values;
 mod view;
 mod watch;
+mod webhooks;
 
 use crate::{crash, logs, serve, shutdown};
 use config::{ConfigCommand, Serve};
@@ -62,6 +63,9 @@ enum Command {
     Accept(requests::Accept),
     /// Checks and shows the partner directory; shows how partners stand; pins and bans them.
     Partners(partners::PartnersArgs),
+    /// What customers are sent by e-mail and webhook: what waits, what failed, what to do about it.
+    #[command(subcommand)]
+    Webhooks(webhooks::Webhooks),
     /// Messages that the broker gave up.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -103,6 +107,7 @@ impl Command {
             Self::Update(command) => block_on(command.run()),
             Self::Accept(command) => block_on(command.run()),
             Self::Partners(command) => block_on(command.run()),
+            Self::Webhooks(command) => block_on(command.run()),
             Self::DeadLetters(command) => block_on(command.run()),
             Self::Incidents(command) => block_on(command.run()),
             Self::Streams(command) => block_on(command.run()),

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use broker_core::Policy;
 use broker_core::partner::Partners;
 use broker_gateway::GatewayConfig;
+use broker_notifier::NotifierConfig;
 use schemars::JsonSchema;
 use schemas::ProviderId;
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,7 @@ pub use traces::TracesConfig;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Parts that this process plays: `broker`, `gateway`. Each can run in a process of its own, on
+    /// Parts that this process plays: `broker`, `gateway`, `notifier`. Each can run in a process of its own, on
     /// a machine of its own, and each but the broker in several.
     #[serde(default = "roles::standard")]
     #[schemars(with = "Vec<String>")]
@@ -86,6 +87,9 @@ pub struct Config {
     /// The HTTP door.
     #[serde(default)]
     pub gateway: GatewayConfig,
+    /// E-mail and webhooks to customers.
+    #[serde(default)]
+    pub notifier: NotifierConfig,
     /// Numbers of the core that differ from the standard ones, for tests and special operation.
     #[serde(default)]
     pub policy: PolicyOverrides,
@@ -152,6 +156,10 @@ impl Config {
         self.customers.validate()?;
         roles::validate(&self.roles)?;
         self.gateway.validate().map_err(|(key, why)| ConfigError::field(key, why))?;
+        self.notifier.validate().map_err(|broken| {
+            let (key, why) = broken.split_once(' ').unwrap_or(("notifier", &broken));
+            ConfigError::field(key, why)
+        })?;
         self.policy.validate()
     }
 
@@ -164,7 +172,7 @@ impl Config {
     /// The same without secrets: user names and passwords in URLs are cut, others masked.
     #[must_use]
     pub fn masked(&self) -> Self {
-        Self { nats: self.nats.masked(), ..self.clone() }
+        Self { nats: self.nats.masked(), notifier: self.notifier.masked(), ..self.clone() }
     }
 
     /// The settings in force, as TOML without secrets.
@@ -180,7 +188,7 @@ impl Config {
             ("partners_file", Some(&mut self.partners_file)),
             ("catalog_file", self.catalog_file.as_mut()),
         ];
-        let doors = self.gateway.paths_mut();
+        let doors = self.gateway.paths_mut().into_iter().chain(self.notifier.paths_mut());
         for (key, path) in own.into_iter().chain(self.nats.paths_mut()).chain(doors) {
             if let Some(path) = path {
                 // `join` keeps an absolute path as it is.

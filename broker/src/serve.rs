@@ -60,6 +60,8 @@ pub enum ServeError {
     Nats(#[from] NatsError),
     #[error(transparent)]
     Gateway(#[from] broker_gateway::GatewayError),
+    #[error(transparent)]
+    Notifier(#[from] broker_notifier::NotifierError),
     #[error("the store ended the broker: {reason}")]
     Store { reason: String },
     #[error("{task} ended by itself")]

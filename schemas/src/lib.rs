@@ -7,6 +7,7 @@
 //! Rules of evolution are in `schemas/README.md`: fields and variants are only ever added, numbers
 //! are never reused, and the golden files under `schemas/golden` show every byte that changes.
 
+pub mod bucket;
 pub mod catalog;
 pub mod condition;
 pub mod destination;

@@ -17,8 +17,9 @@ mod consumer;
 
 pub use consumer::{
     CONSUMER_FILES_UNUSABLE, CONSUMER_NAMES_MAX, ConsumerSpec, broker_consumers,
-    customer_notifications_consumer, partner_commands_consumer, partner_quotes_consumer,
-    payment_commands_consumer, simulator_commands_consumer, simulator_quotes_consumer,
+    customer_notifications_consumer, notifier_consumer, partner_commands_consumer,
+    partner_quotes_consumer, payment_commands_consumer, simulator_commands_consumer,
+    simulator_quotes_consumer,
 };
 
 const MIB: u64 = 1024 * 1024;

@@ -6,5 +6,6 @@ pub mod clients;
 pub mod demo;
 pub mod fuzz;
 pub mod harness;
+pub mod mail_server;
 pub mod nats_server;
 pub mod sim;

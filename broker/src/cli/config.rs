@@ -27,7 +27,8 @@ pub(super) struct ConfigArgs {
 pub(super) struct Serve {
     #[command(flatten)]
     from: ConfigArgs,
-    /// Parts that this process plays, instead of what the configuration says: broker, gateway.
+    /// Parts that this process plays, instead of what the configuration says: broker,
+    /// gateway, notifier.
     #[arg(long, value_name = "ROLE,…", value_delimiter = ',')]
     roles: Vec<String>,
 }

@@ -80,7 +80,7 @@ pub fn all() -> Vec<Key> {
     settings.inline_subschemas = true;
     let schema = settings.into_generator().into_root_schema_for::<Config>().to_value();
     let mut keys = Vec::new();
-    collect("", &schema, &mut keys);
+    collect("", &schema, true, &mut keys);
     let standard = toml::Table::try_from(PolicyOverrides::standard()).unwrap_or_default();
     for key in &mut keys {
         if let Some(name) = key.name.strip_prefix("policy.") {
@@ -90,24 +90,35 @@ pub fn all() -> Vec<Key> {
     keys
 }
 
-fn collect(prefix: &str, schema: &Value, keys: &mut Vec<Key>) {
+/// What is needed in a table that may be absent is not needed without it.
+fn collect(prefix: &str, schema: &Value, needed: bool, keys: &mut Vec<Key>) {
     let Some(properties) = schema["properties"].as_object() else { return };
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     // Plain keys come before tables, as TOML wants it.
-    let is_table = |property: &Value| property["properties"].is_object();
-    for (name, property) in properties.iter().filter(|(_, property)| !is_table(property)) {
+    for (name, property) in properties.iter().filter(|(_, property)| table(property).is_none()) {
         keys.push(Key {
             name: format!("{prefix}{name}"),
             kind: kind_of(property),
-            required: required.contains(&name.as_str()),
+            required: needed && required.contains(&name.as_str()),
             default: property.get("default").and_then(default_of),
             doc: text_of(property),
         });
     }
-    for (name, property) in properties.iter().filter(|(_, property)| is_table(property)) {
-        collect(&format!("{prefix}{name}."), property, keys);
+    for (name, property) in properties {
+        if let Some((table, optional)) = table(property) {
+            collect(&format!("{prefix}{name}."), table, needed && !optional, keys);
+        }
     }
+}
+
+/// The schema of a table, and whether the table may be absent altogether.
+fn table(property: &Value) -> Option<(&Value, bool)> {
+    if property["properties"].is_object() {
+        return Some((property, false));
+    }
+    let mut alternatives = property["anyOf"].as_array().into_iter().flatten();
+    alternatives.find(|shape| shape["properties"].is_object()).map(|shape| (shape, true))
 }
 
 fn kind_of(property: &Value) -> Kind {

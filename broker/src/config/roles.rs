@@ -16,6 +16,8 @@ pub enum Role {
     Broker,
     /// HTTP for customers, operators and call-backs.
     Gateway,
+    /// E-mail and webhooks to customers.
+    Notifier,
 }
 
 pub(super) fn standard() -> Vec<Role> {

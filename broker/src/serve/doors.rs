@@ -2,6 +2,7 @@
 //! a connection of its own, so that what one of them reads slowly keeps nobody else waiting.
 
 use broker_gateway as gateway;
+use broker_notifier as notifier;
 use schemas::stream;
 use tokio::sync::watch;
 
@@ -14,6 +15,7 @@ use crate::nats::streams;
 pub(super) struct Doors {
     stop: watch::Sender<bool>,
     gateway: Option<gateway::Running>,
+    notifier: Option<notifier::Running>,
     connections: Vec<Connection>,
 }
 
@@ -21,14 +23,23 @@ impl Doors {
     /// Starts what the configuration names.
     pub(super) async fn start(config: &Config) -> Result<Self, ServeError> {
         let (stop, stopped) = watch::channel(false);
-        let mut doors = Self { stop, gateway: None, connections: Vec::new() };
+        let mut doors = Self { stop, gateway: None, notifier: None, connections: Vec::new() };
         if config.roles.contains(&Role::Gateway) {
             let connection = door(config, "gateway").await?;
             let client = connection.client.clone();
-            let running = gateway::start(&config.gateway, client, stopped).await?;
+            let jetstream = async_nats::jetstream::new(client.clone());
+            streams::ensure_all(&jetstream, &client, &stream::of_doors()).await?;
+            let running = gateway::start(&config.gateway, client, stopped.clone()).await?;
             let scheme = if running.tls { "https" } else { "http" };
             tracing::info!(address = %format!("{scheme}://{}", running.address), "gateway ready");
             doors.gateway = Some(running);
+            doors.connections.push(connection);
+        }
+        if config.roles.contains(&Role::Notifier) {
+            let connection = door(config, "notifier").await?;
+            let client = connection.client.clone();
+            doors.notifier = Some(notifier::start(&config.notifier, client, stopped).await?);
+            tracing::info!("notifier ready");
             doors.connections.push(connection);
         }
         Ok(doors)
@@ -41,12 +52,21 @@ impl Doors {
 
     /// Until something ends that should not; gives its name. Never, if nothing runs.
     pub(super) async fn ended(&mut self) -> &'static str {
-        match &mut self.gateway {
-            Some(gateway) => {
-                gateway.ended().await;
-                "the gateway"
+        let gateway = async {
+            match &mut self.gateway {
+                Some(gateway) => gateway.ended().await,
+                None => std::future::pending().await,
             }
-            None => std::future::pending().await,
+        };
+        let notifier = async {
+            match &mut self.notifier {
+                Some(notifier) => notifier.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = gateway => "the gateway",
+            () = notifier => "the notifier",
         }
     }
 
@@ -55,6 +75,9 @@ impl Doors {
         let _ = self.stop.send(true);
         if let Some(gateway) = self.gateway {
             gateway.stopped().await;
+        }
+        if let Some(notifier) = self.notifier {
+            notifier.stopped().await;
         }
         for connection in self.connections {
             if connection.is_connected()
@@ -66,12 +89,9 @@ impl Doors {
     }
 }
 
-/// A connection that the server lists under the name of the door, and the streams between doors.
+/// A connection that the server lists under the name of the door.
 async fn door(config: &Config, name: &str) -> Result<Connection, ServeError> {
     let name = format!("{}-{name}", config.nats.name);
     let nats = NatsConfig { name, ..config.nats.clone() };
-    let connection = connect(&nats, &config.limits).await?;
-    let jetstream = async_nats::jetstream::new(connection.client.clone());
-    streams::ensure_all(&jetstream, &connection.client, &stream::of_doors()).await?;
-    Ok(connection)
+    Ok(connect(&nats, &config.limits).await?)
 }

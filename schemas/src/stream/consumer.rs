@@ -114,6 +114,17 @@ pub fn customer_notifications_consumer(customer: &CustomerId) -> ConsumerSpec {
     }
 }
 
+/// What all customers are told, for the role that tells them by e-mail and webhook.
+pub fn notifier_consumer() -> ConsumerSpec {
+    ConsumerSpec {
+        durable: "notifier".to_owned(),
+        stream: name::NOTIFICATIONS,
+        filter_subjects: vec![filter::notifications()],
+        ack_wait: RECEIVER_ACK_WAIT_MS,
+        max_ack_pending: RECEIVER_IN_FLIGHT_MAX,
+    }
+}
+
 /// Commands of all partners, for one process that plays many of them.
 pub fn simulator_commands_consumer() -> ConsumerSpec {
     ConsumerSpec {

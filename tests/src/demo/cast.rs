@@ -145,7 +145,8 @@ mod tests {
 
     #[test]
     fn the_cast_has_twenty_stores_and_every_title_is_known() {
-        let options = Options { requests: 30, seed: 7, keep: None, plain: true, breakage: None };
+        let options =
+            Options { requests: 30, seed: 7, keep: None, stay: false, plain: true, breakage: None };
         let scenario = scenario(&options);
         assert_eq!(scenario.sim.profiles().unwrap().len(), 20);
         assert_eq!(scenario.catalog.len(), 30);

@@ -9,6 +9,7 @@ use broker::config::{Config, LogConfig, NatsConfig, Role, StoreConfig};
 use broker::directory::load_partners;
 use broker::store::{FjallOptions, FjallStore, Incarnation, Store};
 use broker_core::Policy;
+use broker_notifier::NotifierConfig;
 use schemas::ProviderId;
 
 use super::collect::{StoreContents, read_store};
@@ -54,6 +55,7 @@ impl Broker {
         let config = Config {
             roles,
             gateway: gateway.as_ref().map(|own| own.config.clone()).unwrap_or_default(),
+            notifier: NotifierConfig::default(),
             nats: NatsConfig {
                 urls: vec![url],
                 monitoring_url: Some(nats.monitor_url()),

@@ -14,8 +14,8 @@ use tests::nats_server::{NatsServer, NatsServerOptions, resolve_once};
 use crate::command_line::{Said, run};
 use crate::stage::SOON;
 
-const USERS: [&str; 7] =
-    ["broker", "operator", "simpay", "acme-books", "corner-books", "alice", "bob"];
+const USERS: [&str; 8] =
+    ["broker", "operator", "notifier", "simpay", "acme-books", "corner-books", "alice", "bob"];
 
 fn shipped(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops").join(file)

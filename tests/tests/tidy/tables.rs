@@ -20,10 +20,12 @@ const AREAS: &[(&str, &[&str])] = &[
     ("model_check", &["tests/tests/model_check/"]),
     ("nats_server", &["tests/tests/nats_server/"]),
     ("corpus", &["tests/tests/corpus.rs"]),
+    ("notifier", &["tests/tests/notifier/"]),
     ("tidy", &["tests/tests/tidy/"]),
     ("tests", &["tests/src/"]),
     ("core", &["broker/core/"]),
     ("broker", &["broker/src/", "broker/tests/"]),
+    ("broker_notifier", &["broker/notifier/src/"]),
     ("schemas", &["schemas/"]),
     ("partner_sim", &["partner-sim/"]),
 ];
