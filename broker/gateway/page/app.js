@@ -135,7 +135,7 @@ async function receipt(id) {
   $("receipt").replaceChildren(
     element("h3", {}, "Receipt"),
     element("p", { id: "verdict" }, `${verdict} ${found.answered} of ${found.eligible} stores answered${skipped ? `, ${skipped} were not asked` : ""}.`),
-    plot(found), element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))));
+    element("div", { class: "scroll" }, plot(found)), element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))));
 }
 
 async function enter() {

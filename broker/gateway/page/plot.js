@@ -43,7 +43,8 @@ export function plot(receipt) {
     made.append(svg("text", { x: LEFT - 6, y: y(total) + 4, "text-anchor": "end" }, amount(Math.round(total), "").trim()));
   }
   for (const ms of [0, slowest / 2, slowest]) {
-    made.append(svg("text", { x: x(ms), y: H - BOTTOM + 16, "text-anchor": "middle" }, `${Math.round(ms)} ms`));
+    const anchor = ms === slowest ? "end" : ms === 0 ? "start" : "middle";
+    made.append(svg("text", { x: x(ms), y: H - BOTTOM + 16, "text-anchor": anchor }, `${Math.round(ms)} ms`));
   }
   for (const quote of all) {
     const dot = svg("circle", { class: quote.kind, cx: x(quote.ms), cy: y(quote.total), r: quote.kind === "won" ? 6 : 4 });

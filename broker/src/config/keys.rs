@@ -45,6 +45,8 @@ pub struct Key {
     pub name: String,
     pub kind: Kind,
     pub required: bool,
+    /// Its table may be absent altogether.
+    pub in_optional: bool,
     /// What holds when it is absent, as TOML; nothing when it is then off.
     pub default: Option<String>,
     pub doc: String,
@@ -101,6 +103,7 @@ fn collect(prefix: &str, schema: &Value, needed: bool, keys: &mut Vec<Key>) {
             name: format!("{prefix}{name}"),
             kind: kind_of(property),
             required: needed && required.contains(&name.as_str()),
+            in_optional: !needed,
             default: property.get("default").and_then(default_of),
             doc: text_of(property),
         });
@@ -114,11 +117,9 @@ fn collect(prefix: &str, schema: &Value, needed: bool, keys: &mut Vec<Key>) {
 
 /// The schema of a table, and whether the table may be absent altogether.
 fn table(property: &Value) -> Option<(&Value, bool)> {
-    if property["properties"].is_object() {
-        return Some((property, false));
-    }
-    let mut alternatives = property["anyOf"].as_array().into_iter().flatten();
-    alternatives.find(|shape| shape["properties"].is_object()).map(|shape| (shape, true))
+    let types = property["type"].as_array();
+    let optional = types.is_some_and(|types| types.iter().any(|one| one == "null"));
+    property["properties"].is_object().then_some((property, optional))
 }
 
 fn kind_of(property: &Value) -> Kind {
@@ -166,7 +167,8 @@ pub fn reference() -> String {
     for key in all() {
         let (of, name) = key.name.rsplit_once('.').unwrap_or(("", &key.name));
         if of != table {
-            text.push_str(&format!("\n[{of}]\n"));
+            let off = if key.in_optional { "# " } else { "" };
+            text.push_str(&format!("\n{off}[{of}]\n"));
             of.clone_into(&mut table);
         }
         text.push('\n');

@@ -250,13 +250,16 @@ fn the_reference_shows_every_key_and_is_what_the_program_prints() {
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(value) if value.contains(" = ") && !value.starts_with('(') => value,
+            Some(table) if table.starts_with('[') => table,
             _ => line,
         })
         .map(|line| format!("{line}\n"))
         .collect();
     let table: toml::Table = toml::from_str(&all).unwrap();
-    let known = keys::all().len();
-    let said: usize =
-        table.values().map(|value| value.as_table().map_or(1, toml::Table::len)).sum();
-    assert_eq!(said, known);
+    assert_eq!(values(&table), keys::all().len());
+}
+
+/// Those in tables included.
+fn values(table: &toml::Table) -> usize {
+    table.values().map(|value| value.as_table().map_or(1, values)).sum()
 }

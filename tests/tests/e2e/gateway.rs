@@ -11,6 +11,7 @@ mod keys;
 mod limits;
 mod operators;
 mod others;
+mod permitted;
 
 use broker_gateway::GatewayConfig;
 use partner_sim::profile::ProfileName::Instant;

@@ -14,15 +14,24 @@ use tests::nats_server::{NatsServer, NatsServerOptions, resolve_once};
 use crate::command_line::{Said, run};
 use crate::stage::SOON;
 
-const USERS: [&str; 8] =
-    ["broker", "operator", "notifier", "simpay", "acme-books", "corner-books", "alice", "bob"];
+const USERS: [&str; 9] = [
+    "broker",
+    "operator",
+    "gateway",
+    "notifier",
+    "simpay",
+    "acme-books",
+    "corner-books",
+    "alice",
+    "bob",
+];
 
 fn shipped(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops").join(file)
 }
 
 /// A server with the shipped permissions and a password for everybody.
-async fn guarded() -> NatsServer {
+pub(crate) async fn guarded() -> NatsServer {
     let mut extra_config = String::new();
     for user in USERS {
         let variable = user.to_uppercase().replace('-', "_");
@@ -133,7 +142,7 @@ impl Actor {
 }
 
 /// The broker on the guarded server, with everybody's consumers made.
-async fn serving(server: &NatsServer, dir: &Path) -> Process {
+pub(crate) async fn serving(server: &NatsServer, dir: &Path) -> Process {
     let words = production(server, dir);
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     // As the broker itself: its inbox prefix comes from the file.

@@ -12,7 +12,7 @@ use schemas::purchase::{PurchaseStatus, PurchaseView};
 use schemas::{Currency, Isbn13, Money, RejectReason, RequestId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::create::{location, submit};
 use super::reads::find;
@@ -85,15 +85,14 @@ pub(crate) async fn create(
     };
     let expires_at = at.saturating_add(shared.config.compat_expiry_ms);
     let scheme = if Isbn13::parse(&wish.book_name).is_ok() { "isbn" } else { "title" };
-    let create = json!({
-        "item": { "scheme": scheme, "value": wish.book_name },
-        "max_total": max_total,
-        "expires_at": expires_at,
-        "destination": wish.customer_info.shipping_address,
-        "payment_token": wish.customer_info.credit_card_info,
-    });
-    let Value::Object(create) = create else { return Err(unknown_request()) };
-    let create: Map<String, Value> = create;
+    let create = [
+        ("item", json!({ "scheme": scheme, "value": wish.book_name })),
+        ("max_total", json!(max_total)),
+        ("expires_at", json!(expires_at)),
+        ("destination", wish.customer_info.shipping_address),
+        ("payment_token", json!(wish.customer_info.credit_card_info)),
+    ];
+    let create = create.map(|(name, value)| (name.to_owned(), value)).into_iter().collect();
     let accepted = submit(&shared, customer, request_id, create, &headers).await?;
     let created = CompatCreated { request_id, status: "PENDING" };
     let mut response = (StatusCode::ACCEPTED, Json(created)).into_response();

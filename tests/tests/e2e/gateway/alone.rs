@@ -19,11 +19,11 @@ pub(super) struct Alone {
 impl Alone {
     /// Of this stage.
     pub(super) async fn start(stage: &Stage) -> Self {
-        Self::start_at(&stage.broker.config().nats.urls, stage.dir()).await
+        Self::start_at(&stage.broker.config().nats.urls, stage.dir(), &[]).await
     }
 
     /// With a configuration that has nothing but what a gateway needs; the tokens are in `dir`.
-    pub(super) async fn start_at(urls: &[String], dir: &Path) -> Self {
+    pub(super) async fn start_at(urls: &[String], dir: &Path, env: &[(&str, &str)]) -> Self {
         let port = PortLease::any().unwrap();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.port()));
         let text = format!(
@@ -37,6 +37,9 @@ impl Alone {
         let log = dir.join("gateway.log");
         let program = tests::programs!().broker;
         let mut process = Process::new("gateway", program, arguments, log);
+        for (name, value) in env {
+            process.set_env(name, value);
+        }
         process.start().unwrap();
         wait::until("the gateway answers", SOON, async || {
             process.check_alive()?;
@@ -53,6 +56,10 @@ impl Alone {
 
     pub(super) fn caller(&self, stage: &Stage, token: &str) -> Http {
         Http::of(stage, token).through(self.url())
+    }
+
+    pub(super) fn log(&self) -> String {
+        std::fs::read_to_string(self.process.log_path()).unwrap()
     }
 
     pub(super) fn kill_9(&mut self) {

@@ -11,7 +11,7 @@ use super::open;
 use crate::stage::{Stage, start};
 
 /// Signed here, by the text of the standard, not by the code that is tested.
-fn signature(id: &str, at_s: u64, body: &[u8]) -> String {
+pub(super) fn signature(id: &str, at_s: u64, body: &[u8]) -> String {
     let secret = BASE64.decode(CALLBACK_SECRET.trim_start_matches("whsec_").as_bytes()).unwrap();
     let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
     let signed = [format!("{id}.{at_s}.").as_bytes(), body].concat();
@@ -28,7 +28,7 @@ async fn call(stage: &Stage, store: &str, head: (&str, u64, &str), body: &[u8]) 
     said(call.body(body.to_vec())).await
 }
 
-fn seconds() -> u64 {
+pub(super) fn seconds() -> u64 {
     now().as_unix_ms() / 1000
 }
 

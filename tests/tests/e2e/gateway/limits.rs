@@ -90,7 +90,7 @@ async fn where_no_broker_serves_calls_are_told_to_come_back() {
     let (ann, name) = (CustomerId::parse("ann").ok(), Text::parse("ann").unwrap());
     let (token, entry) = create(name, ScopeName::Requester, ann, None).unwrap();
     std::fs::write(dir.path().join("tokens.toml"), to_toml(&entry)).unwrap();
-    let alone = super::alone::Alone::start_at(&[server.url()], dir.path()).await;
+    let alone = super::alone::Alone::start_at(&[server.url()], dir.path(), &[]).await;
     let path = format!("{}/v1/purchase-requests", alone.url());
     let call = client().build().unwrap().get(path).bearer_auth(token);
     let refused = said(call).await;
