@@ -38,7 +38,7 @@ impl Alone {
         let program = tests::programs!().broker;
         let mut process = Process::new("gateway", program, arguments, log);
         for (name, value) in env {
-            process.set_env(name, value);
+            process.set_env(name, *value);
         }
         process.start().unwrap();
         wait::until("the gateway answers", SOON, async || {
