@@ -8,8 +8,17 @@ use schemas::event::NotificationOutcome::Ordered;
 use crate::hook::Answer;
 use crate::stage::{SECRET, hooked, notification, prepare_on};
 
-const USERS: [&str; 8] =
-    ["broker", "operator", "notifier", "simpay", "acme-books", "corner-books", "alice", "bob"];
+const USERS: [&str; 9] = [
+    "broker",
+    "operator",
+    "gateway",
+    "notifier",
+    "simpay",
+    "acme-books",
+    "corner-books",
+    "alice",
+    "bob",
+];
 
 fn shipped() -> String {
     let passwords = USERS.map(|user| {
