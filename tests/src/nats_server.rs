@@ -23,6 +23,7 @@ mod ready;
 mod resolve;
 mod resolve_error;
 mod server_error;
+pub mod shipped;
 mod version;
 pub(crate) mod watchdog;
 

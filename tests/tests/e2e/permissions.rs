@@ -9,22 +9,11 @@ use async_nats::{Client, ConnectOptions, Event};
 use futures_util::StreamExt;
 use schemas::stream::{self, name};
 use tests::harness::{Order, Process, Program, book, wait};
+use tests::nats_server::shipped::{USERS, password_variable, permissions};
 use tests::nats_server::{NatsServer, NatsServerOptions, resolve_once};
 
 use crate::command_line::{Said, run};
 use crate::stage::SOON;
-
-const USERS: [&str; 9] = [
-    "broker",
-    "operator",
-    "gateway",
-    "notifier",
-    "simpay",
-    "acme-books",
-    "corner-books",
-    "alice",
-    "bob",
-];
 
 fn shipped(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops").join(file)
@@ -32,12 +21,7 @@ fn shipped(file: &str) -> PathBuf {
 
 /// A server with the shipped permissions and a password for everybody.
 pub(crate) async fn guarded() -> NatsServer {
-    let mut extra_config = String::new();
-    for user in USERS {
-        let variable = user.to_uppercase().replace('-', "_");
-        extra_config.push_str(&format!("{variable}_PASSWORD: \"pw-{user}\"\n"));
-    }
-    extra_config.push_str(&std::fs::read_to_string(shipped("nats/permissions.conf")).unwrap());
+    let extra_config = permissions().unwrap();
     let options = NatsServerOptions { extra_config, ..NatsServerOptions::default() };
     tokio::task::spawn_blocking(|| NatsServer::start(options)).await.unwrap().unwrap()
 }
@@ -183,7 +167,7 @@ fn the_shipped_server_configuration_is_accepted_by_the_server() {
     let mut check = std::process::Command::new(&resolve_once().unwrap().binary);
     check.arg("-t").arg("--config").arg(&file);
     for user in USERS {
-        check.env(format!("{}_PASSWORD", user.to_uppercase().replace('-', "_")), "pw");
+        check.env(password_variable(user), "pw");
     }
     let said = check.output().unwrap();
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));

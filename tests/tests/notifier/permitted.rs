@@ -1,33 +1,11 @@
 //! The shipped permissions are enough for the notifier and for the operator.
 
-use std::path::Path;
-
 use async_nats::ConnectOptions;
 use schemas::event::NotificationOutcome::Ordered;
+use tests::nats_server::shipped::permissions;
 
 use crate::hook::Answer;
 use crate::stage::{SECRET, hooked, notification, prepare_on};
-
-const USERS: [&str; 9] = [
-    "broker",
-    "operator",
-    "gateway",
-    "notifier",
-    "simpay",
-    "acme-books",
-    "corner-books",
-    "alice",
-    "bob",
-];
-
-fn shipped() -> String {
-    let passwords = USERS.map(|user| {
-        let variable = user.to_uppercase().replace('-', "_");
-        format!("{variable}_PASSWORD: \"pw-{user}\"\n")
-    });
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops/nats/permissions.conf");
-    passwords.concat() + &std::fs::read_to_string(file).unwrap()
-}
 
 fn login(user: &str) -> ConnectOptions {
     ConnectOptions::with_user_and_password(user.to_owned(), format!("pw-{user}"))
@@ -37,7 +15,7 @@ fn login(user: &str) -> ConnectOptions {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_shipped_permissions_let_notifier_and_operator_do_their_work() {
     let mut stage = prepare_on(
-        shipped(),
+        permissions().unwrap(),
         async |url| login("broker").connect(url).await.unwrap(),
         |hook| hooked("alice", &hook.url(), &[SECRET]),
         |config| config.webhook.schedule_ms.truncate(1),
