@@ -7,7 +7,8 @@ const FJALL_HOME: &str = "broker/src/store/fjall";
 /// Tests that damage the files of the store.
 const FJALL_TEST_HOME: &str = "broker/tests/store/fjall";
 const SUBJECT_HOME: &str = "schemas/src/subject";
-const METRICS_HOME: &str = "broker/src/metrics";
+/// Of the broker, and of each of its doors.
+const METRICS_HOMES: [&str; 2] = ["broker/src/metrics", "broker/bridge/src/metrics"];
 
 /// What makes a metric.
 const METRIC_MACROS: [&str; 3] = ["counter!", "gauge!", "histogram!"];
@@ -40,10 +41,10 @@ pub(crate) const SUBJECTS_IN_SCHEMAS: Rule = Rule {
 };
 
 pub(crate) const METRICS_IN_THEIR_HOME: Rule = Rule {
-    name: "metrics are named only in broker/src/metrics*",
+    name: "metrics are named only in broker/src/metrics* and broker/<door>/src/metrics*",
     fix: "add a function there, one per observation, and call it",
     broken_at: |source| {
-        let home = source.path.starts_with(METRICS_HOME);
+        let home = METRICS_HOMES.iter().any(|home| source.path.starts_with(home));
         let makes = |text: &str| METRIC_MACROS.iter().any(|made| has_word(text, made));
         lines(source.code(), |line| !home && makes(line.text))
     },
