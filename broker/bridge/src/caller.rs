@@ -86,7 +86,7 @@ impl Caller {
         let guard = Guard::new(allowed);
         guard.check_host(store.host()).map_err(|error| StoreError::Key {
             file: store.file.clone(),
-            key: "partner.base_url".to_owned(),
+            key: "[partner] base_url".to_owned(),
             why: error.to_string(),
         })?;
         Ok(Self {

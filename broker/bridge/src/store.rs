@@ -169,7 +169,7 @@ pub fn load_all(dir: &FilePath) -> Result<BTreeMap<PartnerId, Arc<Store>>, Store
 }
 
 fn base_url(parsed: &StoreFile, compiler: &Compiler<'_>) -> Result<Url, StoreError> {
-    let key = "partner.base_url";
+    let key = "[partner] base_url";
     let text = &parsed.partner.base_url;
     let url = Url::parse(text).map_err(|e| compiler.error(key, e.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {

@@ -190,7 +190,7 @@ impl Process {
     }
 
     /// An end that nobody asked for is an error with the log in it; otherwise nothing.
-    pub(super) fn check_alive(&mut self) -> Result<(), HarnessError> {
+    pub fn check_alive(&mut self) -> Result<(), HarnessError> {
         match self.ended() {
             Some(status) => {
                 Err(HarnessError::Ended { name: self.name, status, log: self.log.tail() })

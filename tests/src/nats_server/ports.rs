@@ -20,7 +20,7 @@ const TRIES_MAX: u32 = 200;
 
 /// The right to listen on one port, kept until drop.
 #[derive(Debug)]
-pub(crate) struct PortLease {
+pub struct PortLease {
     port: u16,
     _lock: File,
 }
@@ -30,7 +30,7 @@ impl PortLease {
     ///
     /// # Errors
     /// When lock files cannot be created, or no free port was found.
-    pub(crate) fn any() -> io::Result<Self> {
+    pub fn any() -> io::Result<Self> {
         let mut rng = rand::rng();
         for _ in 0..TRIES_MAX {
             let port = rng.random_range(PORTS);
@@ -55,7 +55,7 @@ impl PortLease {
     }
 
     /// The leased port.
-    pub(crate) fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.port
     }
 

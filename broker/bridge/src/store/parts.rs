@@ -287,6 +287,6 @@ impl Callback {
         };
         let told = paths.compile("callback", compiler)?;
         needs_terms(&told, &section.outcomes, "callback", compiler)?;
-        Ok(Self { key: compiler.path(&section.key, "callback.key")?, told })
+        Ok(Self { key: compiler.path(&section.key, "[callback] key")?, told })
     }
 }

@@ -74,7 +74,7 @@ fn what_does_not_go_together_is_refused() {
     for (to, said) in [
         ("ftp://x.example", "must be an http"),
         ("http://u:p@x.example/", "must not have a password"),
-        ("not an address", "partner.base_url"),
+        ("not an address", "[partner] base_url"),
     ] {
         let why = refused("json-sync.toml", "http://127.0.0.1:8081/northwind", to);
         assert!(why.contains(said), "{why}");
