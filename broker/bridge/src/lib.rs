@@ -18,6 +18,7 @@ mod caller;
 mod calls;
 mod clock;
 pub mod config;
+pub mod conformance;
 mod context;
 mod egress;
 mod gate;
