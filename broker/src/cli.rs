@@ -20,18 +20,20 @@ mod error;
 mod exit;
 mod incidents;
 mod out;
+mod partner;
 mod partners;
 mod requests;
 mod rights;
 mod store;
 mod streams;
 mod submit;
+mod token;
 mod values;
 mod view;
 mod watch;
 
 use crate::{crash, logs, serve, shutdown};
-use config::{ConfigArgs, ConfigCommand};
+use config::{ConfigCommand, Serve};
 
 /// Buys books: the best landed price among many bookstores, at most once, before the deadline.
 #[derive(Debug, Parser)]
@@ -44,7 +46,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves until SIGTERM or SIGINT.
-    Serve(ConfigArgs),
+    Serve(Serve),
     /// Asks a running broker to buy a book.
     Submit(Box<submit::Submit>),
     /// Shows one request.
@@ -61,6 +63,9 @@ enum Command {
     Accept(requests::Accept),
     /// Checks and shows the partner directory; shows how partners stand; pins and bans them.
     Partners(partners::PartnersArgs),
+    /// Tries out a bookstore that speaks HTTP.
+    #[command(subcommand)]
+    Partner(partner::PartnerCommand),
     /// Messages that the broker gave up.
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -79,6 +84,8 @@ enum Command {
     /// Shows the configuration in force, or every key there is.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Makes a token for the HTTP gateway: it is shown once, and its hash goes into a file.
+    Token(token::Token),
     /// Writes a completion script for a shell to standard output.
     Completions { shell: clap_complete::Shell },
 }
@@ -100,12 +107,14 @@ impl Command {
             Self::Update(command) => block_on(command.run()),
             Self::Accept(command) => block_on(command.run()),
             Self::Partners(command) => block_on(command.run()),
+            Self::Partner(command) => block_on(command.run()),
             Self::DeadLetters(command) => block_on(command.run()),
             Self::Incidents(command) => block_on(command.run()),
             Self::Streams(command) => block_on(command.run()),
             Self::Store(command) => block_on(command.run()),
             Self::CheckConfig(command) => block_on(command.run()),
             Self::Config(command) => command.run(),
+            Self::Token(command) => command.run(),
             Self::Completions { shell } => {
                 let mut script = Vec::new();
                 clap_complete::generate(shell, &mut Cli::command(), "broker", &mut script);
@@ -124,6 +133,8 @@ pub fn main() -> ExitCode {
 /// parts.
 pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = Cli::parse_from(arguments).command;
+    // One for the whole process, said before anybody needs it; nobody has set another one yet.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let json = command.wants_json();
     match command.run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -143,7 +154,7 @@ pub fn main_from(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Reads of the store and of files at once, and a backup; more of them wait.
 const BLOCKING_THREADS_MAX: usize = 32;
 
-fn serve(args: &ConfigArgs) -> anyhow::Result<()> {
+fn serve(args: &Serve) -> anyhow::Result<()> {
     let config = args.load()?.config;
     logs::install(&config.log)?;
     crash::arm_from_env()?;

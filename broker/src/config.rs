@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use broker_core::Policy;
 use broker_core::partner::Partners;
+use broker_gateway::GatewayConfig;
 use schemars::JsonSchema;
 use schemas::ProviderId;
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,7 @@ mod limits;
 mod nats;
 mod overload;
 mod policy;
+mod roles;
 mod secret;
 mod sources;
 mod streams;
@@ -38,6 +40,7 @@ pub use limits::Limits;
 pub use nats::NatsConfig;
 pub use overload::{OverloadConfig, WhenFullName};
 pub use policy::PolicyOverrides;
+pub use roles::Role;
 pub use secret::{MASK, Secret};
 pub use sources::{Loaded, Sources};
 pub use streams::StreamsConfig;
@@ -47,6 +50,11 @@ pub use traces::TracesConfig;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Parts that this process plays: `broker`, `gateway`. Each can run in a process of its own, on
+    /// a machine of its own, and each but the broker in several.
+    #[serde(default = "roles::standard")]
+    #[schemars(with = "Vec<String>")]
+    pub roles: Vec<Role>,
     pub nats: NatsConfig,
     pub store: StoreConfig,
     /// Partner directory (`[[partner]]` tables); read at start. Only who stands in it is asked and
@@ -75,6 +83,9 @@ pub struct Config {
     pub overload: OverloadConfig,
     #[serde(default)]
     pub customers: CustomersConfig,
+    /// The HTTP door.
+    #[serde(default)]
+    pub gateway: GatewayConfig,
     /// Numbers of the core that differ from the standard ones, for tests and special operation.
     #[serde(default)]
     pub policy: PolicyOverrides,
@@ -139,6 +150,8 @@ impl Config {
         self.streams.validate(self.policy.id_horizon())?;
         self.overload.validate()?;
         self.customers.validate()?;
+        roles::validate(&self.roles)?;
+        self.gateway.validate().map_err(|(key, why)| ConfigError::field(key, why))?;
         self.policy.validate()
     }
 
@@ -167,7 +180,8 @@ impl Config {
             ("partners_file", Some(&mut self.partners_file)),
             ("catalog_file", self.catalog_file.as_mut()),
         ];
-        for (key, path) in own.into_iter().chain(self.nats.paths_mut()) {
+        let doors = self.gateway.paths_mut();
+        for (key, path) in own.into_iter().chain(self.nats.paths_mut()).chain(doors) {
             if let Some(path) = path {
                 // `join` keeps an absolute path as it is.
                 *path = base(key).join(&*path);

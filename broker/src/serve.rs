@@ -1,13 +1,14 @@
 //! The whole broker: what starts in which order, and what ends in which.
 //!
 //! ```text
-//! start: store ─▶ connection ─▶ streams ─▶ engine (recovers) ─▶ egress ─▶ answers ─▶ intake
-//! stop:  intake ─▶ waiting work ─▶ engine ─▶ store writes ─▶ egress ─▶ connection ─▶ store
+//! start: store ─▶ connection ─▶ streams ─▶ engine (recovers) ─▶ egress ─▶ answers ─▶ intake ─▶ doors
+//! stop:  doors ─▶ intake ─▶ waiting work ─▶ engine ─▶ store writes ─▶ egress ─▶ connection ─▶ store
 //! ```
 //!
 //! Nothing at start depends on anything but the store and the configuration, and a stop is only a
 //! tidier crash: whatever it does not finish is found again in the store.
 
+mod doors;
 mod parts;
 mod start;
 mod stop;
@@ -18,13 +19,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use crate::config::{Config, ConfigError};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError, Role};
 use crate::directory::FileError;
+use crate::http::Health;
 use crate::metrics;
 use crate::nats::NatsError;
 use crate::store::{Fatal, StoreError};
+use doors::Doors;
+use parts::Running;
 
 /// Why the broker does not start, or ended.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +58,8 @@ pub enum ServeError {
     Random(String),
     #[error(transparent)]
     Nats(#[from] NatsError),
+    #[error(transparent)]
+    Gateway(#[from] broker_gateway::GatewayError),
     #[error("the store ended the broker: {reason}")]
     Store { reason: String },
     #[error("{task} ended by itself")]
@@ -72,8 +79,9 @@ pub async fn serve(
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting with\n{}", config.to_display());
     let (fatal, mut failures) = fatal();
     tokio::pin!(shutdown);
+    let base = Base::new();
     let started = tokio::select! {
-        started = start::start(&config, fatal) => started?,
+        started = Process::start(&config, fatal, &base) => started?,
         () = &mut shutdown => return Ok(()),
     };
     tracing::info!("ready");
@@ -85,7 +93,7 @@ pub async fn serve(
     }
     let limit = Duration::from(config.limits.shutdown_ms);
     tokio::select! {
-        stopped = tokio::time::timeout(limit, running.stop()) => {
+        stopped = tokio::time::timeout(limit, running.stop(&base)) => {
             if stopped.is_err() {
                 tracing::warn!(?limit, "not everything was finished in time; the store has it");
             }
@@ -93,6 +101,67 @@ pub async fn serve(
             Ok(())
         }
         Some(reason) = failures.recv() => Err(ServeError::Store { reason }),
+    }
+}
+
+/// What every role needs.
+struct Base {
+    clock: Clock,
+    health: Arc<Health>,
+    stop: watch::Sender<bool>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Base {
+    fn new() -> Self {
+        let (stop, stopped) = watch::channel(false);
+        Self { clock: Clock::system(), health: Arc::default(), stop, stopped }
+    }
+}
+
+/// The roles that this process plays.
+struct Process {
+    broker: Option<Running>,
+    doors: Doors,
+}
+
+impl Process {
+    async fn start(config: &Config, fatal: Fatal, base: &Base) -> Result<Self, ServeError> {
+        start::start_pages(config, base).await?;
+        let broker = if config.roles.contains(&Role::Broker) {
+            Some(start::start(config, fatal, base).await?)
+        } else {
+            None
+        };
+        let doors = Doors::start(config).await?;
+        if let (None, Some(connection)) = (&broker, doors.connection()) {
+            base.health.connected_by(connection.clone());
+        }
+        base.health.set_serving(true);
+        Ok(Self { broker, doors })
+    }
+
+    /// Until something ends that should not; gives its name.
+    async fn ended(&mut self) -> &'static str {
+        let broker = async {
+            match &mut self.broker {
+                Some(broker) => broker.ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            task = broker => task,
+            task = self.doors.ended() => task,
+        }
+    }
+
+    async fn stop(self, base: &Base) {
+        base.health.set_serving(false);
+        self.doors.stop().await;
+        let _ = base.stop.send(true);
+        if let Some(broker) = self.broker {
+            broker.stop().await;
+        }
     }
 }
 

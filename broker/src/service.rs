@@ -5,6 +5,7 @@ mod admin;
 mod letters;
 mod list;
 mod partners;
+mod receipt;
 pub mod reply;
 pub mod room;
 
@@ -64,7 +65,7 @@ pub async fn start(
     let failed = |source| NatsError::Service { source };
     let service = client
         .service_builder()
-        .description("Buys books: create, get, list, update, cancel, accept_quote")
+        .description("Buys books: create, get, list, update, cancel, accept_quote, receipt")
         .start(NAME, env!("CARGO_PKG_VERSION"))
         .await
         .map_err(failed)?;
@@ -138,6 +139,10 @@ impl Calls {
             PurchaseOperation::List => {
                 let storage = Arc::clone(&self.storage);
                 tokio::spawn(list::answer(call, customer, storage));
+            }
+            PurchaseOperation::Receipt => {
+                let storage = Arc::clone(&self.storage);
+                tokio::spawn(receipt::answer(call, customer, storage));
             }
             PurchaseOperation::Get => self.get(call, customer).await,
             PurchaseOperation::Create

@@ -15,7 +15,7 @@ mod notification;
 mod receipt;
 mod search;
 
-pub use dead_letter::{DEAD_PAYLOAD_BYTES_MAX, DeadLetter, DeadPayload};
+pub use dead_letter::{DEAD_PAYLOAD_BYTES_MAX, DeadLetter, DeadPayload, OriginalError};
 pub use headers::{EventHeaders, HeaderError};
 pub use notification::{Notification, NotificationOutcome};
 pub use receipt::{Receipt, UnaffordableQuote, UnaffordableReason, Verdict};

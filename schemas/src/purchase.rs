@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Receipt;
 use crate::id::{CommandId, OrderId, PartnerId, PaymentToken, RequestId};
 use crate::item::ItemIdentifier;
 use crate::problem::Problem;
@@ -132,7 +133,7 @@ pub struct AcceptQuote {
     pub accept_token: Text<64>,
 }
 
-/// `purchase.api.get.<customer_id>`
+/// `purchase.api.get.<customer_id>` and `purchase.api.receipt.<customer_id>`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct GetPurchase {
     pub request_id: RequestId,
@@ -290,6 +291,19 @@ pub enum ListReply {
         requests: Vec<PurchaseView>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<RequestId>,
+    },
+    Rejected(Problem),
+}
+
+/// Answer to receipt: what the last sweep found and what was decided from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum ReceiptReply {
+    Found {
+        request_id: RequestId,
+        /// Absent until the first sweep has ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        receipt: Option<Box<Receipt>>,
     },
     Rejected(Problem),
 }

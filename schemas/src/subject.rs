@@ -19,11 +19,19 @@ pub enum PurchaseOperation {
     AcceptQuote,
     Get,
     List,
+    Receipt,
 }
 
 impl PurchaseOperation {
-    pub const ALL: [Self; 6] =
-        [Self::Create, Self::Update, Self::Cancel, Self::AcceptQuote, Self::Get, Self::List];
+    pub const ALL: [Self; 7] = [
+        Self::Create,
+        Self::Update,
+        Self::Cancel,
+        Self::AcceptQuote,
+        Self::Get,
+        Self::List,
+        Self::Receipt,
+    ];
 
     pub const fn label(self) -> &'static str {
         match self {
@@ -33,6 +41,7 @@ impl PurchaseOperation {
             Self::AcceptQuote => "accept_quote",
             Self::Get => "get",
             Self::List => "list",
+            Self::Receipt => "receipt",
         }
     }
 
@@ -125,6 +134,14 @@ pub fn parse_purchase(subject: &str) -> Option<(PurchaseOperation, CustomerId)> 
 /// `purchase.event.<customer_id>.<request_id>.<event>`
 pub fn purchase_event(customer: &CustomerId, request: RequestId, event: &str) -> String {
     format!("purchase.event.{customer}.{request}.{event}")
+}
+
+/// Customer, request and event of `purchase.event.<customer_id>.<request_id>.<event>`.
+pub fn parse_purchase_event(subject: &str) -> Option<(CustomerId, RequestId, &str)> {
+    let mut tokens = subject.strip_prefix("purchase.event.")?.splitn(3, '.');
+    let customer = CustomerId::parse(tokens.next()?).ok()?;
+    let request = RequestId::parse(tokens.next()?).ok()?;
+    Some((customer, request, tokens.next()?))
 }
 
 /// `partner.<partner_id>.quote`: questions to a live partner (core NATS).

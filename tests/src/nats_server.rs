@@ -17,7 +17,7 @@ pub(crate) mod logs;
 mod obtain;
 mod platform;
 pub mod poll;
-pub(crate) mod ports;
+pub mod ports;
 mod process;
 mod ready;
 mod resolve;

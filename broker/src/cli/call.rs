@@ -88,7 +88,7 @@ impl Session {
 /// After silence.
 const fn what_to_do(operation: PurchaseOperation) -> &'static str {
     match operation {
-        PurchaseOperation::Get | PurchaseOperation::List => {
+        PurchaseOperation::Get | PurchaseOperation::List | PurchaseOperation::Receipt => {
             "the customer must be one that this login may ask for; try again, or a longer --timeout"
         }
         PurchaseOperation::Create => {
@@ -108,7 +108,7 @@ fn doing(operation: PurchaseOperation, customer: &CustomerId, about: &str) -> St
         PurchaseOperation::Update => "update",
         PurchaseOperation::Cancel => "cancel",
         PurchaseOperation::AcceptQuote => "accept a quote of",
-        PurchaseOperation::Get | PurchaseOperation::List => "get",
+        PurchaseOperation::Get | PurchaseOperation::List | PurchaseOperation::Receipt => "get",
     };
     format!("{verb} request {about} of customer {customer}")
 }

@@ -22,6 +22,27 @@ pub(super) struct ConfigArgs {
     pub(super) set: Vec<String>,
 }
 
+/// `broker serve`
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    from: ConfigArgs,
+    /// Parts that this process plays, instead of what the configuration says: broker, gateway.
+    #[arg(long, value_name = "ROLE,…", value_delimiter = ',')]
+    roles: Vec<String>,
+}
+
+impl Serve {
+    pub(super) fn load(&self) -> Result<Loaded, ConfigError> {
+        let mut set = self.from.set.clone();
+        if !self.roles.is_empty() {
+            let quoted: Vec<String> = self.roles.iter().map(|role| format!("{role:?}")).collect();
+            set.push(format!("roles=[{}]", quoted.join(",")));
+        }
+        Sources::of_process(self.from.config.clone(), set).load()
+    }
+}
+
 impl ConfigArgs {
     pub(super) fn load(&self) -> Result<Loaded, ConfigError> {
         Sources::of_process(self.config.clone(), self.set.clone()).load()

@@ -5,7 +5,6 @@ use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use bytes::Bytes;
 use clap::Subcommand;
 use comfy_table::Cell;
-use data_encoding::BASE64;
 use schemas::event::{DeadLetter, DeadPayload};
 use schemas::stream::{name, of_subject};
 use schemas::subject::AdminOperation;
@@ -18,7 +17,6 @@ use super::error::CliError;
 use super::incidents::{Who, ask, text};
 use super::out;
 use super::values::wire_name;
-use crate::nats::headers::OUTBOX_CURSOR;
 use crate::operator::letters::{DropDeadLetter, DropReply, Dropped};
 
 /// Says in a replayed message which letter it was.
@@ -229,32 +227,14 @@ async fn forget(session: &Session, number: u64, who: &Who) -> anyhow::Result<()>
 
 /// The bytes as they came, or why they cannot be had.
 fn original(number: u64, letter: &DeadLetter) -> Result<Bytes, CliError> {
-    let cannot = |why: &str| {
-        CliError::Usage(format!(
-            "dead letter {number} cannot be replayed: {why}; ask its sender to send it again"
-        ))
-    };
-    let bytes = match &letter.payload {
-        DeadPayload::Text(text) => text.clone().into_bytes(),
-        DeadPayload::Base64(text) => {
-            BASE64.decode(text.as_bytes()).map_err(|_| cannot("its bytes are not base64"))?
-        }
-        DeadPayload::Withheld => return Err(cannot("it held a card number and was kept nowhere")),
-    };
-    if u64::try_from(bytes.len()) != Ok(letter.payload_bytes) {
-        return Err(cannot("it was so long that only its beginning was kept"));
-    }
-    Ok(bytes.into())
+    let cannot = |why| CliError::Usage(format!("dead letter {number} cannot be replayed: {why}"));
+    letter.original().map(Bytes::from).map_err(cannot)
 }
 
-/// Without what belongs to the transport: the server would take the same message id for a copy.
 fn headers(number: u64, letter: &DeadLetter) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for (name, value) in &letter.headers {
-        let transport = name.to_ascii_lowercase().starts_with("nats-") || name == OUTBOX_CURSOR;
-        if !transport {
-            headers.insert(name.as_str(), value.as_str());
-        }
+    for (name, value) in letter.replayed_headers() {
+        headers.insert(name, value);
     }
     headers.insert(REPLAY_OF, number.to_string());
     headers

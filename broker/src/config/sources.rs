@@ -10,6 +10,7 @@ use super::Config;
 use super::error::{ConfigError, Finding};
 use super::keys::{self, Key};
 use super::layers::{self, File, Layer, PREFIX};
+use super::roles;
 
 /// Where to look.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +72,7 @@ impl Sources {
             return Err(ConfigError::Findings(findings));
         }
         let merged = layers.iter().cloned().fold(Figment::new(), Figment::merge);
+        let merged = roles::unused(&merged).into_iter().fold(merged, Figment::join);
         let place = |key: &str| origin(&merged, file.as_ref(), key);
         let mut config: Config = merged.extract().map_err(|e| refused(e, file.as_ref(), &keys))?;
         config.resolve_paths(|key| self.base(&merged, key));

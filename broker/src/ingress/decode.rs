@@ -121,7 +121,7 @@ impl Decoder {
             PurchaseOperation::Update => command::update(body)?,
             PurchaseOperation::Cancel => command::cancel(body)?,
             PurchaseOperation::AcceptQuote => command::accept_quote(body)?,
-            PurchaseOperation::Get | PurchaseOperation::List => {
+            PurchaseOperation::Get | PurchaseOperation::List | PurchaseOperation::Receipt => {
                 let detail = format!("{} changes nothing and is no command", operation.label());
                 return Err(Problem::new(RejectReason::NotAsked, detail));
             }

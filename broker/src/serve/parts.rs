@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use async_nats::service::Service;
 use futures_util::future::select_all;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::http::Health;
 use crate::mailbox::Results;
 use crate::nats::connect::Connection;
 use crate::storage::Storage;
@@ -15,13 +14,11 @@ use crate::traces::Traces;
 use crate::waiters::Waiters;
 
 pub(super) struct Running {
-    pub(super) health: Arc<Health>,
     pub(super) connection: Connection,
     pub(super) storage: Arc<Storage>,
     pub(super) traces: Traces,
     pub(super) waiters: Arc<Waiters>,
     pub(super) results: Results,
-    pub(super) stop: watch::Sender<bool>,
     pub(super) engine: oneshot::Receiver<()>,
     pub(super) answers: JoinHandle<()>,
     pub(super) egress: JoinHandle<()>,

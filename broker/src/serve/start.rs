@@ -15,14 +15,14 @@ use rand::rngs::SysRng;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::parts::Running;
-use super::{ServeError, token_key};
+use super::{Base, ServeError, token_key};
 use crate::answers::Answers;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::driver::Driver;
 use crate::egress::feed::{Feed, feed};
 use crate::egress::{self, Egress, Flush, session};
-use crate::http::{Health, Pages};
+use crate::http::Pages;
 use crate::ingress::decode::Decoder;
 use crate::ingress::give_up::GiveUp;
 use crate::ingress::{Ingress, sources};
@@ -47,13 +47,14 @@ use crate::waiters::Waiters;
 use crate::wire::WireContext;
 use crate::{backup, directory, disk, housekeeping, metrics};
 
-pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, ServeError> {
-    let clock = Clock::system();
+pub(super) async fn start(
+    config: &Config,
+    fatal: Fatal,
+    base: &Base,
+) -> Result<Running, ServeError> {
+    let (clock, health) = (base.clock.clone(), Arc::clone(&base.health));
     let partners = directory::load_partners(&config.partners_file)?;
     let catalog = directory::load_catalog(config.catalog_file.as_deref())?;
-    let (stop, stopped) = watch::channel(false);
-    let health = Arc::new(Health::default());
-    start_pages(config, &clock, &health, &stopped).await?;
 
     // The store: what was known before this start.
     let (mailbox, intake, results) = mailbox(config.limits.intake_max);
@@ -89,13 +90,12 @@ pub(super) async fn start(config: &Config, fatal: Fatal) -> Result<Running, Serv
         traces: Traces::start(&config.traces).map_err(ServeError::Traces)?,
         quarantine: Quarantine::load(&config.store.dir)
             .map_err(|source| ServeError::Quarantine { dir: config.store.dir.clone(), source })?,
-        stopped,
+        stopped: base.stopped.clone(),
     };
-    let mut running = shell.run(mailbox, feed, meta, stop, Arc::clone(&health), jetstream).await?;
+    let mut running = shell.run(mailbox, feed, meta, jetstream).await?;
     let backups =
         backup::listen(&running.connection.client, &config.store, &config.limits, copier).await?;
     running.others.extend(backups);
-    health.set_serving(true);
     Ok(running)
 }
 
@@ -112,20 +112,15 @@ async fn refuse_older(
     checked.map_err(|source| ServeError::Open { dir: config.store.dir.clone(), source })
 }
 
-async fn start_pages(
-    config: &Config,
-    clock: &Clock,
-    health: &Arc<Health>,
-    stopped: &watch::Receiver<bool>,
-) -> Result<(), ServeError> {
+pub(super) async fn start_pages(config: &Config, base: &Base) -> Result<(), ServeError> {
     let prometheus = metrics::install().map_err(|error| ServeError::Metrics(error.to_string()))?;
-    tokio::spawn(metrics::count_samples(prometheus.clone(), stopped.clone()));
+    tokio::spawn(metrics::count_samples(prometheus.clone(), base.stopped.clone()));
     let Some(bind) = config.http_bind else {
         return Ok(());
     };
-    let pages = Pages::new(prometheus, clock.clone(), Arc::clone(health));
+    let pages = Pages::new(prometheus, base.clock.clone(), Arc::clone(&base.health));
     let address = pages
-        .start(bind, stopped.clone())
+        .start(bind, base.stopped.clone())
         .await
         .map_err(|source| ServeError::Http { bind, source })?;
     tracing::info!(%address, "serving /live, /ready and /metrics");
@@ -199,8 +194,6 @@ impl Shell<'_> {
         mailbox: Mailbox,
         feed: Feed,
         meta: Meta,
-        stop: watch::Sender<bool>,
-        health: Arc<Health>,
         jetstream: jetstream::Context,
     ) -> Result<Running, ServeError> {
         let asked = Arc::new(Asked::new(self.partners.len()));
@@ -244,13 +237,11 @@ impl Shell<'_> {
         let (service, endpoints) = service::start(&self.connection.client, &self.calls()).await?;
         others.extend(endpoints);
         Ok(Running {
-            health,
             connection: self.connection,
             storage: self.storage,
             traces: self.traces,
             waiters: self.waiters,
             results: self.results,
-            stop,
             engine,
             answers,
             egress,

@@ -11,11 +11,9 @@ use crate::store::OutboxProgress;
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 impl Running {
-    /// Finishes what is in hand. The caller bounds the time.
+    /// Finishes what is in hand, after it was said that nothing new is taken: calls that come are
+    /// told so. The caller bounds the time.
     pub(super) async fn stop(mut self) {
-        self.health.set_serving(false);
-        // Nothing new comes in; calls that do are told so.
-        let _ = self.stop.send(true);
         // What was taken in is decided.
         until(|| self.waiters.is_empty()).await;
         // The engine ends, and with it the answers once they are passed on.

@@ -9,7 +9,7 @@ use broker_core::engine::output::Answer;
 use bytes::Bytes;
 use schemas::json;
 use schemas::problem::Problem;
-use schemas::purchase::{CommandReply, ListReply};
+use schemas::purchase::{CommandReply, ListReply, ReceiptReply};
 use schemas::subject::{AdminOperation, PurchaseOperation};
 use schemas::trace::TRACEPARENT;
 
@@ -35,6 +35,10 @@ pub(crate) async fn answer(call: Call, answer: Answer) {
 
 pub(super) async fn page(call: &Call, reply: &ListReply) {
     send(call, Bytes::from(json::encode(reply)), "page").await;
+}
+
+pub(super) async fn receipt(call: &Call, reply: &ReceiptReply) {
+    send(call, Bytes::from(json::encode(reply)), "receipt").await;
 }
 
 /// A call that will not be worked on.

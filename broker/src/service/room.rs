@@ -40,6 +40,7 @@ impl Room {
             PurchaseOperation::Create => Some(place(&self.creates)?),
             PurchaseOperation::Get
             | PurchaseOperation::List
+            | PurchaseOperation::Receipt
             | PurchaseOperation::Update
             | PurchaseOperation::Cancel
             | PurchaseOperation::AcceptQuote => None,

@@ -75,6 +75,20 @@ impl DeadPayload {
     }
 }
 
+/// Why the original of a letter cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OriginalError {
+    #[error("its bytes are not base64; ask its sender to send it again")]
+    NotBase64,
+    #[error("it held a card number and was kept nowhere; ask its sender to send it again")]
+    Withheld,
+    #[error("it was so long that only its beginning was kept; ask its sender to send it again")]
+    Cut,
+}
+
+/// Where a publisher says how far its outbox is; belongs to the transport like `Nats-…`.
+const OUTBOX_CURSOR: &str = "Broker-Outbox-Cursor";
+
 /// A control character takes six bytes as JSON: a letter full of them would be too long for its
 /// stream, and nothing behind it would leave.
 fn is_longer_than_base64(text: &str) -> bool {
@@ -91,6 +105,31 @@ fn is_longer_than_base64(text: &str) -> bool {
 }
 
 impl DeadLetter {
+    /// The bytes as they came.
+    ///
+    /// # Errors
+    /// They were not kept, or not whole.
+    pub fn original(&self) -> Result<Vec<u8>, OriginalError> {
+        let bytes = match &self.payload {
+            DeadPayload::Text(text) => text.clone().into_bytes(),
+            DeadPayload::Base64(text) => data_encoding::BASE64
+                .decode(text.as_bytes())
+                .map_err(|_| OriginalError::NotBase64)?,
+            DeadPayload::Withheld => return Err(OriginalError::Withheld),
+        };
+        let whole = u64::try_from(bytes.len()) == Ok(self.payload_bytes);
+        if whole { Ok(bytes) } else { Err(OriginalError::Cut) }
+    }
+
+    /// The headers with which the original is published once more: without what belongs to the
+    /// transport, because the server would take the same message id for a copy.
+    pub fn replayed_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let transport =
+            |name: &str| name.to_ascii_lowercase().starts_with("nats-") || name == OUTBOX_CURSOR;
+        let all = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        all.filter(move |(name, _)| !transport(name))
+    }
+
     /// CloudEvents `type` of every dead letter.
     pub fn event_type() -> String {
         format!("{TYPE_PREFIX}.dead_letter.recorded")

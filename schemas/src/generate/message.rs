@@ -111,6 +111,7 @@ fn purchase() -> Vec<Message> {
         checked("list_purchases", vec![("", of::list())]),
         plain("command_reply", of::command_replies()),
         plain("list_reply", of::list_replies()),
+        plain("receipt_reply", of::receipt_replies()),
     ]
 }
 

@@ -219,7 +219,9 @@ fn understood(command: &Command) -> Cow<'_, Command> {
         PurchaseOperation::Update => decode(body, COMMAND_BYTES_MAX).map(Command::Update),
         PurchaseOperation::Cancel => decode(body, COMMAND_BYTES_MAX).map(Command::Cancel),
         PurchaseOperation::AcceptQuote => decode(body, COMMAND_BYTES_MAX).map(Command::AcceptQuote),
-        PurchaseOperation::Get | PurchaseOperation::List => return Cow::Borrowed(command),
+        PurchaseOperation::Get | PurchaseOperation::List | PurchaseOperation::Receipt => {
+            return Cow::Borrowed(command);
+        }
     };
     read.map_or(Cow::Borrowed(command), Cow::Owned)
 }

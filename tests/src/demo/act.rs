@@ -9,7 +9,7 @@ use schemas::{Money, RequestId};
 use super::cast;
 use super::kind::Kind;
 use super::story::Stories;
-use crate::harness::{HarnessError, Order, Requester};
+use crate::harness::{HarnessError, HttpRequester, Order, Requester};
 
 /// One request of the demo.
 #[derive(Debug, Clone)]
@@ -67,10 +67,13 @@ impl Script {
     pub(super) async fn play(
         &self,
         requester: &Requester,
+        http: &HttpRequester,
         stories: &Stories,
     ) -> Result<(), HarnessError> {
-        // Both doors are used: publishing to the stream, and asking the micro service.
-        if self.turn.is_multiple_of(2) {
+        // All doors are used: HTTP, publishing to the stream, and asking the micro service.
+        if self.number.is_multiple_of(2) {
+            http.create(&self.create).await?;
+        } else if self.turn.is_multiple_of(2) {
             requester.publish_create(&self.create).await?;
         } else {
             requester.create(&self.create).await?;

@@ -1,6 +1,7 @@
 //! Twenty bookstores of mixed temper, and what is on their shelves for each request.
 
 use broker::config::PolicyOverrides;
+use broker_gateway::GatewayConfig;
 use partner_sim::price::ScriptedPrice;
 use partner_sim::profile::ProfileName;
 use schemas::catalog::CatalogEntry;
@@ -84,6 +85,7 @@ pub(super) fn scenario(options: &Options) -> Scenario {
         watch_interval_ms: Some(DurationMs(1500)),
         ..PolicyOverrides::default()
     });
+    scenario = scenario.gateway(GatewayConfig::default());
     let own_parts = [
         (SILENT, ProfileName::Silent, ""),
         (LIAR, ProfileName::Liar, ""),

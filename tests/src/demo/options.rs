@@ -23,6 +23,10 @@ pub(super) struct Options {
     #[arg(long, value_name = "DIR")]
     pub(super) keep: Option<PathBuf>,
 
+    /// Keep everything running after the last request, to look at the page; Ctrl-C ends
+    #[arg(long)]
+    pub(super) stay: bool,
+
     /// Print plain lines even on a terminal
     #[arg(long)]
     pub(super) plain: bool,

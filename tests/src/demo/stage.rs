@@ -49,7 +49,10 @@ async fn show(options: &Options) -> anyhow::Result<bool> {
         "{}",
         paint.bold("Book Purchase Broker: buy a book, at most once, never too dear, never late")
     );
-    println!("starting nats-server, 20 bookstores with a payment provider, and the broker …");
+    println!(
+        "starting nats-server, 20 bookstores with a payment provider, and the broker with its \
+         HTTP door …"
+    );
     if options.breakage == Some(Breakage::DuplicateCheck) {
         println!("{}", paint.red("the stores' duplicate check is switched off"));
     }
@@ -58,10 +61,11 @@ async fn show(options: &Options) -> anyhow::Result<bool> {
     let mut cluster = Cluster::prepare(programs, scenario, options.keep.clone()).await?;
     cluster.broker.start().await?;
     println!(
-        "ready after {:.1} s; {} requests follow\n",
+        "ready after {:.1} s; {} requests follow, half of them by HTTP",
         began.elapsed().as_secs_f32(),
         options.requests
     );
+    tell_page(&cluster, options);
 
     let stories = Stories::default();
     let follower = stories.follow(cluster.client()).await?;
@@ -70,6 +74,10 @@ async fn show(options: &Options) -> anyhow::Result<bool> {
     let rested = play(&mut cluster, &scripts, &stories, options, paint).await;
     follower.abort();
 
+    if options.stay {
+        println!("\nthe page stays open; Ctrl-C ends with the check of all promises");
+        let _ = tokio::signal::ctrl_c().await;
+    }
     let surprises = table::print(&scripts, &stories, paint);
     let evidence = cluster.collect().await?;
     let verdict = audit(&evidence);
@@ -93,6 +101,18 @@ async fn show(options: &Options) -> anyhow::Result<bool> {
     Ok(kept && rested.is_ok())
 }
 
+/// Where to look, and as whom.
+fn tell_page(cluster: &Cluster, options: &Options) {
+    let Some(gateway) = &cluster.broker.gateway else { return };
+    let token = |name: &str| gateway.tokens.get(name).map(String::as_str).unwrap_or_default();
+    println!("page: {} (customer ann: {})", gateway.url(), token("ann"));
+    println!("      {}/operator (operator olga: {})", gateway.url(), token("olga"));
+    if !options.stay {
+        println!("      (`--stay` keeps it open after the show)");
+    }
+    println!();
+}
+
 /// Sends everything, shows it while it happens, and returns when nothing moves any more.
 async fn play(
     cluster: &mut Cluster,
@@ -109,7 +129,8 @@ async fn play(
         stagger.tick().await;
         let (script, followed) = (script.clone(), stories.clone());
         let requester = cluster.requester(customer);
-        customers.spawn(async move { script.play(&requester, &followed).await });
+        let http = cluster.http_requester(customer)?;
+        customers.spawn(async move { script.play(&requester, &http, &followed).await });
         board.refresh(stories);
     }
     let mut refresh = tokio::time::interval(REFRESH);

@@ -39,9 +39,10 @@ fn recode(message: &Message, body: &[u8]) -> Option<()> {
 }
 
 /// Read back by auditors and operators, never taken from a customer.
-const WRITTEN_BY_US: [&str; 7] = [
+const WRITTEN_BY_US: [&str; 8] = [
     "command_reply",
     "list_reply",
+    "receipt_reply",
     "purchase_event",
     "notification",
     "dead_letter",

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use broker::config::{Config, LogConfig, NatsConfig, StoreConfig};
+use broker::config::{Config, LogConfig, NatsConfig, Role, StoreConfig};
 use broker::directory::load_partners;
 use broker::store::{FjallOptions, FjallStore, Incarnation, Store};
 use broker_core::Policy;
 use schemas::ProviderId;
 
 use super::collect::{StoreContents, read_store};
+use super::gateway::Gateway;
 use super::partners::not_ready;
 use super::{HarnessError, Process, Program, Scenario, http, wait};
 use crate::nats_server::NatsServer;
@@ -30,6 +31,8 @@ pub struct Broker {
     pub process: Process,
     config: Config,
     http: SocketAddr,
+    /// Its HTTP door, if the scenario has one.
+    pub gateway: Option<Gateway>,
     _port: PortLease,
 }
 
@@ -44,7 +47,13 @@ impl Broker {
     ) -> Result<Self, HarnessError> {
         let port = PortLease::any().map_err(HarnessError::io("a port for the broker"))?;
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, port.port()));
+        let gateway = scenario.gateway.as_ref();
+        let gateway = gateway.map(|config| Gateway::prepare(config, dir)).transpose()?;
+        let mut roles = vec![Role::Broker];
+        roles.extend(gateway.as_ref().map(|_| Role::Gateway));
         let config = Config {
+            roles,
+            gateway: gateway.as_ref().map(|own| own.config.clone()).unwrap_or_default(),
             nats: NatsConfig {
                 urls: vec![url],
                 monitoring_url: Some(nats.monitor_url()),
@@ -77,7 +86,7 @@ impl Broker {
         if let Some(point) = &scenario.crash_at {
             process.set_env(CRASH_AT, point);
         }
-        Ok(Self { process, config, http, _port: port })
+        Ok(Self { process, config, http, gateway, _port: port })
     }
 
     /// Starts it and returns once `/ready` says so.

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 
 use super::archive::Archive;
 use super::{
-    Broker, FaultProxy, HarnessError, PartnerSim, Programs, Proxies, Requester, Scenario,
-    StreamTail, SubLedger, Tap, now, tap, wait,
+    Broker, FaultProxy, HarnessError, HttpRequester, PartnerSim, Programs, Proxies, Requester,
+    Scenario, StreamTail, SubLedger, Tap, now, tap, wait,
 };
 use crate::auditor::{Disturbance, Trouble};
 use crate::nats_server::NatsServer;
@@ -128,6 +128,17 @@ impl Cluster {
     pub fn requester(&self, customer: &str) -> Requester {
         let customer = CustomerId::parse(customer).expect("a test uses valid customer ids");
         Requester::new(self.client.clone(), customer, self.ledger.clone())
+    }
+
+    /// A customer at the HTTP door.
+    ///
+    /// # Errors
+    /// There is no door, or no token for this customer.
+    pub fn http_requester(&self, customer: &str) -> Result<HttpRequester, HarnessError> {
+        let customer = CustomerId::parse(customer).expect("a test uses valid customer ids");
+        let missing = || HarnessError::nats("finding the HTTP door")("the scenario has none");
+        let gateway = self.broker.gateway.as_ref().ok_or_else(missing)?;
+        HttpRequester::new(gateway, customer, self.ledger.clone())
     }
 
     /// What customers sent and were told so far.

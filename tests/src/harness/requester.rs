@@ -10,7 +10,7 @@ use schemas::event::Notification;
 use schemas::id::CommandId;
 use schemas::purchase::{
     AcceptQuote, CancelPurchase, CommandReply, CreatePurchase, GetPurchase, ListPurchases,
-    ListReply, PurchaseView, UpdatePurchase,
+    ListReply, PurchaseView, ReceiptReply, UpdatePurchase,
 };
 use schemas::subject::{self, PurchaseOperation};
 use schemas::text::Text;
@@ -179,6 +179,15 @@ impl Requester {
     /// When nobody answers.
     pub async fn list(&self, list: &ListPurchases) -> Result<ListReply, HarnessError> {
         self.ask(PurchaseOperation::List, json::encode(list).into()).await
+    }
+
+    /// Why the broker bought there, or did not buy.
+    ///
+    /// # Errors
+    /// When nobody answers.
+    pub async fn receipt(&self, request: RequestId) -> Result<ReceiptReply, HarnessError> {
+        let body = json::encode(&GetPurchase { request_id: request });
+        self.ask(PurchaseOperation::Receipt, body.into()).await
     }
 
     async fn ask<T: serde::de::DeserializeOwned>(

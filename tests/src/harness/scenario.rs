@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use broker::config::{
     CustomersConfig, Limits, OverloadConfig, PolicyOverrides, StreamsConfig, TracesConfig,
 };
+use broker_gateway::GatewayConfig;
 use partner_sim::config::{PartnerGroup, PriceScript, SimConfig, StockScript};
 use partner_sim::payment::PaymentSettings;
 use partner_sim::price::ScriptedPrice;
@@ -28,6 +29,8 @@ pub struct Scenario {
     /// Wide enough for a few customers who are in a hurry; the rest is as shipped.
     pub overload: OverloadConfig,
     pub customers: CustomersConfig,
+    /// The broker's HTTP door; its address and files are filled in by the cluster.
+    pub gateway: Option<GatewayConfig>,
     /// Titles and other identifiers the broker knows; ISBNs need none.
     pub catalog: Vec<CatalogEntry>,
     pub nats: NatsServerOptions,
@@ -108,6 +111,13 @@ impl Scenario {
     #[must_use]
     pub fn price_everywhere(mut self, isbn: Isbn13, price: ScriptedPrice) -> Self {
         self.sim.price.push(script(None, isbn, price));
+        self
+    }
+
+    /// With an HTTP door.
+    #[must_use]
+    pub fn gateway(mut self, config: GatewayConfig) -> Self {
+        self.gateway = Some(config);
         self
     }
 

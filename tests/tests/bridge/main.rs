@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test fail like the test itself")]
 
+mod conformance;
+mod figures;
 mod killing;
 mod rogue;
 mod shapes;

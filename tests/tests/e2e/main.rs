@@ -17,6 +17,7 @@ mod discretion;
 mod dropping;
 mod expiring;
 mod full_streams;
+mod gateway;
 mod idempotency;
 mod incidents;
 mod kill_broker;

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use partner_sim::profile::ProfileName::Instant;
 use schemas::RejectReason;
 use schemas::event::NotificationOutcome::Ordered;
-use schemas::purchase::{CommandReply, ListPurchases, ListReply, PurchaseStatus};
+use schemas::purchase::{CommandReply, ListPurchases, ListReply, PurchaseStatus, ReceiptReply};
 use schemas::stream;
 use schemas::subject::{PurchaseOperation, purchase_api_endpoint};
 use tests::harness::{Order, book, wait};
@@ -60,6 +60,21 @@ async fn a_customer_lists_their_own_requests_newest_first() {
     let all = ListPurchases { status: None, after: None, limit: None };
     let ListReply::Page { requests, .. } = bob.list(&all).await.unwrap() else { panic!("a page") };
     assert_eq!(requests, []);
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_reads_the_receipt_of_an_own_request_and_of_no_other() {
+    let mut stage = start(world("receipt", 146).partners(Instant, 2)).await;
+    let create = Order::of(book(1320)).build();
+    stage.requester("ann").publish_create(&create).await.unwrap();
+    let told = stage.told(create.request_id, Ordered).await.receipt.unwrap();
+    let found = stage.requester("ann").receipt(create.request_id).await.unwrap();
+    let receipt = Some(Box::new(told));
+    assert_eq!(found, ReceiptReply::Found { request_id: create.request_id, receipt });
+    let refused = stage.requester("bob").receipt(create.request_id).await.unwrap();
+    let ReceiptReply::Rejected(problem) = refused else { panic!("{refused:?}") };
+    assert_eq!(problem.code, RejectReason::NotFound);
     stage.judge().await;
 }
 

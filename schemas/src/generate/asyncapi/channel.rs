@@ -139,7 +139,7 @@ const fn request_of(op: PurchaseOperation) -> &'static str {
         PurchaseOperation::Update => "update_purchase",
         PurchaseOperation::Cancel => "cancel_purchase",
         PurchaseOperation::AcceptQuote => "accept_quote",
-        PurchaseOperation::Get => "get_purchase",
+        PurchaseOperation::Get | PurchaseOperation::Receipt => "get_purchase",
         PurchaseOperation::List => "list_purchases",
     }
 }
@@ -147,6 +147,7 @@ const fn request_of(op: PurchaseOperation) -> &'static str {
 const fn reply_of(op: PurchaseOperation) -> &'static str {
     match op {
         PurchaseOperation::List => "list_reply",
+        PurchaseOperation::Receipt => "receipt_reply",
         PurchaseOperation::Create
         | PurchaseOperation::Update
         | PurchaseOperation::Cancel
@@ -176,7 +177,7 @@ fn purchase_channels() -> Vec<Channel> {
         id: SERVICE_REPLY.to_owned(),
         address: None,
         description: "The asker's NATS inbox.",
-        messages: vec!["command_reply", "list_reply"],
+        messages: vec!["command_reply", "list_reply", "receipt_reply"],
         stream: None,
     });
     let event = subject::purchase_event(&ids.customer, ids.request, EVENT);

@@ -15,7 +15,7 @@ pub(super) fn of_message(message: &str) -> Option<&'static str> {
     match message {
         "purchase_event" | "notification" | "dead_letter" => Some(EVENT),
         "quote_requests" | "quote_answers" => Some(QUOTE),
-        "command_reply" | "list_reply" => Some(SERVICE_REPLY),
+        "command_reply" | "list_reply" | "receipt_reply" => Some(SERVICE_REPLY),
         "get_purchase" | "list_purchases" => None,
         _ => Some(COMMAND),
     }

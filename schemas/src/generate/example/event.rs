@@ -24,7 +24,7 @@ pub fn purchase_event() -> PurchaseEvent {
     }
 }
 
-fn receipt() -> Receipt {
+pub(super) fn receipt() -> Receipt {
     let above = UnaffordableQuote {
         partner_id: partner_id("river-books"),
         why: UnaffordableReason::AboveLimit,

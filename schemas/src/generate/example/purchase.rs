@@ -7,8 +7,8 @@ use crate::item::ItemIdentifier;
 use crate::problem::Problem;
 use crate::purchase::{
     AcceptQuote, CancelPurchase, CheckoutStatus, CheckoutView, CommandReply, CreatePurchase,
-    GetPurchase, ListPurchases, ListReply, Mode, PurchaseStatus, PurchaseView, QuoteView, Strategy,
-    UpdatePurchase,
+    GetPurchase, ListPurchases, ListReply, Mode, PurchaseStatus, PurchaseView, QuoteView,
+    ReceiptReply, Strategy, UpdatePurchase,
 };
 use crate::{Condition, Destination, DurationMs, RejectReason};
 
@@ -186,4 +186,13 @@ pub fn command_replies() -> Vec<(&'static str, CommandReply)> {
 pub fn list_replies() -> Vec<(&'static str, ListReply)> {
     let page = ListReply::Page { requests: vec![ordered(), quoted()], next: Some(request_id()) };
     vec![("page", page), ("rejected", ListReply::Rejected(problem()))]
+}
+
+pub fn receipt_replies() -> Vec<(&'static str, ReceiptReply)> {
+    let found = |receipt| ReceiptReply::Found { request_id: request_id(), receipt };
+    vec![
+        ("found", found(Some(Box::new(super::event::receipt())))),
+        ("not_yet", found(None)),
+        ("rejected", ReceiptReply::Rejected(problem())),
+    ]
 }

@@ -69,6 +69,7 @@ async fn ask_a_broker(rig: &Rig, dir: &Path, number: u32) -> anyhow::Result<Answ
     config.store.dir = dir.join("damaged");
     config.nats.urls = vec![NO_SERVER.to_owned()];
     config.http_bind = None;
+    config.roles = vec![broker::config::Role::Broker];
     let file = dir.join("damaged.toml");
     std::fs::write(&file, toml::to_string(&config)?).context("writing damaged.toml")?;
     let arguments = ["serve", "--config", &file.to_string_lossy()].map(str::to_owned).to_vec();

@@ -76,7 +76,7 @@ impl Customers {
 
     /// The same bytes again, as long as nobody says anything.
     fn again(&mut self, act: &Act, now: Timestamp, choices: &mut Choices) -> Vec<Act> {
-        let reads = [PurchaseOperation::Get, PurchaseOperation::List];
+        let reads = [PurchaseOperation::Get, PurchaseOperation::List, PurchaseOperation::Receipt];
         if reads.contains(&act.command.operation()) {
             return Vec::new();
         }

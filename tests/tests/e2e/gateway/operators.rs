@@ -1,0 +1,71 @@
+//! What operators see and do through the door; the broker's own state says whether it was done.
+
+use async_nats::jetstream;
+use reqwest::Method;
+use schemas::subject::{PurchaseOperation, purchase_command};
+use schemas::{CustomerId, RejectReason};
+use serde_json::json;
+
+use super::http::{Http, said};
+use super::open;
+use crate::stage::{Stage, start};
+
+/// Something that the broker gives up.
+async fn nonsense(stage: &Stage) -> u64 {
+    let ann = CustomerId::parse("ann").unwrap();
+    let subject = purchase_command(PurchaseOperation::Create, &ann);
+    let context = jetstream::new(stage.client().clone());
+    context.publish(subject, "{oops".into()).await.unwrap().await.unwrap();
+    let letter = |letter: &schemas::event::DeadLetter| letter.reason == RejectReason::Malformed;
+    stage.dead_letter("nonsense", letter).await;
+    1
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_is_looked_at_replayed_and_dropped_by_name() {
+    let stage = start(open("http letters", 881)).await;
+    let olga = Http::of(&stage, "olga");
+    let empty = olga.get("/v1/operator/dead-letters").await;
+    assert_eq!(empty.body, json!({ "letters": [] }));
+    let number = nonsense(&stage).await;
+    let seen = olga.get("/v1/operator/dead-letters?limit=5").await.body;
+    let letter = &seen["letters"][0];
+    assert_eq!((&letter["number"], &letter["reason"]), (&json!(number), &json!("malformed")));
+    assert_eq!(letter["payload"], json!({ "encoding": "text", "data": "{oops" }));
+
+    let path = |rest: &str| format!("/v1/operator/dead-letters/{number}/{rest}");
+    let replayed = said(olga.call(Method::POST, &path("replay"))).await;
+    assert_eq!(replayed.body, json!({ "replayed": 1, "subject": "purchase.create.ann" }));
+    // It goes the normal way, and what is still wrong becomes a new letter.
+    let is_second =
+        |letter: &schemas::event::DeadLetter| letter.headers.contains_key("Broker-Replay-Of");
+    stage.dead_letter("the replayed one", is_second).await;
+
+    olga.post(&path("drop"), &json!({})).await.refused(422, "field_invalid");
+    let dropped = olga.post(&path("drop"), &json!({ "reason": "a test" })).await;
+    assert_eq!(
+        (&dropped.body["actor"], &dropped.body["reason"]),
+        (&json!("olga"), &json!("a test"))
+    );
+    let again = olga.post(&path("drop"), &json!({ "reason": "another" })).await;
+    assert_eq!(again.body["reason"], "a test", "what the audit log says");
+    for missing in ["99", "0", "x"] {
+        let path = format!("/v1/operator/dead-letters/{missing}/replay");
+        said(olga.call(Method::POST, &path)).await.refused(404, "not_found");
+    }
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partners_and_incidents_are_shown_and_nothing_is_resolved_that_is_not_there() {
+    let stage = start(open("http operators", 882)).await;
+    let olga = Http::of(&stage, "olga");
+    let partners = olga.get("/v1/operator/partners").await.body;
+    assert_eq!(partners["partners"].as_array().unwrap().len(), 3);
+    assert_eq!(olga.get("/v1/operator/incidents").await.body["incidents"], json!([]));
+    let path = "/v1/operator/incidents/01890a5d-ac96-774b-bcce-b302099a8057/resolve";
+    let word = json!({ "resolution": "not_found", "attempt": 1, "reason": "asked" });
+    olga.post(path, &word).await.refused(404, "not_found");
+    olga.post(path, &json!({ "resolution": "maybe" })).await.refused(422, "field_invalid");
+    stage.judge().await;
+}
