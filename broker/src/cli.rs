@@ -20,6 +20,7 @@ mod error;
 mod exit;
 mod incidents;
 mod out;
+mod partner;
 mod partners;
 mod requests;
 mod rights;
@@ -63,6 +64,9 @@ enum Command {
     Accept(requests::Accept),
     /// Checks and shows the partner directory; shows how partners stand; pins and bans them.
     Partners(partners::PartnersArgs),
+    /// Tries out a bookstore that speaks HTTP.
+    #[command(subcommand)]
+    Partner(partner::PartnerCommand),
     /// What customers are sent by e-mail and webhook: what waits, what failed, what to do about it.
     #[command(subcommand)]
     Webhooks(webhooks::Webhooks),
@@ -107,6 +111,7 @@ impl Command {
             Self::Update(command) => block_on(command.run()),
             Self::Accept(command) => block_on(command.run()),
             Self::Partners(command) => block_on(command.run()),
+            Self::Partner(command) => block_on(command.run()),
             Self::Webhooks(command) => block_on(command.run()),
             Self::DeadLetters(command) => block_on(command.run()),
             Self::Incidents(command) => block_on(command.run()),

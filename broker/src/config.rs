@@ -12,6 +12,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use broker_bridge::BridgeConfig;
 use broker_core::Policy;
 use broker_core::partner::Partners;
 use broker_gateway::GatewayConfig;
@@ -51,8 +52,8 @@ pub use traces::TracesConfig;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Parts that this process plays: `broker`, `gateway`, `notifier`. Each can run in a process of its own, on
-    /// a machine of its own, and each but the broker in several.
+    /// Parts that this process plays: `broker`, `bridge`, `gateway`, `notifier`. Each can run in a
+    /// process of its own, on a machine of its own, and each but the broker in several.
     #[serde(default = "roles::standard")]
     #[schemars(with = "Vec<String>")]
     pub roles: Vec<Role>,
@@ -84,6 +85,9 @@ pub struct Config {
     pub overload: OverloadConfig,
     #[serde(default)]
     pub customers: CustomersConfig,
+    /// Bookstores that only speak HTTP.
+    #[serde(default)]
+    pub bridge: BridgeConfig,
     /// The HTTP door.
     #[serde(default)]
     pub gateway: GatewayConfig,
@@ -156,10 +160,8 @@ impl Config {
         self.customers.validate()?;
         roles::validate(&self.roles)?;
         self.gateway.validate().map_err(|(key, why)| ConfigError::field(key, why))?;
-        self.notifier.validate().map_err(|broken| {
-            let (key, why) = broken.split_once(' ').unwrap_or(("notifier", &broken));
-            ConfigError::field(key, why)
-        })?;
+        self.bridge.validate().map_err(|broken| named("bridge", &broken))?;
+        self.notifier.validate().map_err(|broken| named("notifier", &broken))?;
         self.policy.validate()
     }
 
@@ -189,6 +191,7 @@ impl Config {
             ("catalog_file", self.catalog_file.as_mut()),
         ];
         let doors = self.gateway.paths_mut().into_iter().chain(self.notifier.paths_mut());
+        let doors = doors.chain(self.bridge.paths_mut());
         for (key, path) in own.into_iter().chain(self.nats.paths_mut()).chain(doors) {
             if let Some(path) = path {
                 // `join` keeps an absolute path as it is.
@@ -196,6 +199,12 @@ impl Config {
             }
         }
     }
+}
+
+/// What a door found wrong: a text that begins with the key.
+fn named(door: &str, broken: &str) -> ConfigError {
+    let (key, why) = broken.split_once(' ').unwrap_or((door, broken));
+    ConfigError::field(key, why)
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ pub enum ServeError {
     #[error(transparent)]
     Nats(#[from] NatsError),
     #[error(transparent)]
+    Bridge(#[from] broker_bridge::BridgeError),
+    #[error(transparent)]
     Gateway(#[from] broker_gateway::GatewayError),
     #[error(transparent)]
     Notifier(#[from] broker_notifier::NotifierError),

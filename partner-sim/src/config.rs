@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use script::{PriceScript, StockScript};
 
+use crate::http::HttpConfig;
 use crate::payment::PaymentSettings;
 use crate::profile::{Profile, ProfileName};
 
@@ -52,6 +53,9 @@ pub struct SimConfig {
     pub payment: PaymentConfig,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub partners: Vec<PartnerGroup>,
+    /// Stores that speak HTTP instead of NATS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpConfig>,
     /// Stock set by hand.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stock: Vec<StockScript>,
@@ -69,6 +73,7 @@ impl Default for SimConfig {
             directory_file: None,
             payment: PaymentConfig::default(),
             partners: Vec::new(),
+            http: None,
             stock: Vec::new(),
             price: Vec::new(),
         }
@@ -230,7 +235,9 @@ impl SimConfig {
             return Err(ConfigError::TooMany(profiles.len()));
         }
         let named = self.stock.iter().filter_map(|s| s.partner.as_ref());
-        let mut named = named.chain(self.price.iter().filter_map(|p| p.partner.as_ref()));
+        let mut named = named
+            .chain(self.price.iter().filter_map(|p| p.partner.as_ref()))
+            .chain(self.http.iter().flat_map(|http| http.shapes.keys()));
         match named.find(|id| !seen.contains(*id)) {
             Some(stranger) => Err(ConfigError::NoSuchPartner(stranger.clone())),
             None => Ok(profiles),

@@ -4,7 +4,8 @@
 //! clock: a message and `now` go in, answers with their delivery instants come out, and the same
 //! seed with the same inputs gives the same answers. The simulator and the benches call it
 //! directly. The shell ([`nats`]) puts the same stores on a real NATS server: it acknowledges a
-//! command only once its effect is in a synced ledger file, so that killing it loses nothing.
+//! command only once its effect is in a synced ledger file, so that killing it loses nothing. Another
+//! shell ([`http`]) puts some of them behind HTTP, each in a shape of its own.
 //!
 //! Every decision is kept in a ledger ([`ledger`]): the ground truth that auditors compare with
 //! what the broker believes. The broker itself never reads it.
@@ -14,6 +15,7 @@ pub mod config;
 pub mod delivery;
 pub mod dice;
 pub mod fault;
+pub mod http;
 pub mod latency;
 pub mod ledger;
 

@@ -8,11 +8,11 @@
 //! one decision, one publish.
 
 pub mod audit;
-mod clock;
+pub(crate) mod clock;
 mod connect;
 mod consume;
-mod delay;
-mod desk;
+pub(crate) mod delay;
+pub(crate) mod desk;
 mod egress;
 mod journal;
 mod ledgers;

@@ -16,10 +16,10 @@ use crate::subject::filter;
 mod consumer;
 
 pub use consumer::{
-    CONSUMER_FILES_UNUSABLE, CONSUMER_NAMES_MAX, ConsumerSpec, broker_consumers,
-    customer_notifications_consumer, notifier_consumer, partner_commands_consumer,
-    partner_quotes_consumer, payment_commands_consumer, simulator_commands_consumer,
-    simulator_quotes_consumer,
+    CONSUMER_FILES_UNUSABLE, CONSUMER_NAMES_MAX, ConsumerSpec, bridge_callbacks_consumer,
+    bridge_commands_consumer, broker_consumers, customer_notifications_consumer, notifier_consumer,
+    partner_commands_consumer, partner_quotes_consumer, payment_commands_consumer,
+    simulator_commands_consumer, simulator_quotes_consumer,
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -103,6 +103,12 @@ pub mod name {
     pub const NOTIFICATIONS: &str = "NOTIFICATIONS";
     pub const DEAD_LETTERS: &str = "DEAD_LETTERS";
     pub const PARTNER_CALLBACKS: &str = "PARTNER_CALLBACKS";
+}
+
+/// Names of the buckets (key-value) of the doors.
+pub mod bucket {
+    /// What the bridge sent to bookstores, and what came of it.
+    pub const BRIDGE_CALLS: &str = "bridge_calls";
 }
 
 /// Every stream of the broker itself.

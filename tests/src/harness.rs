@@ -50,3 +50,5 @@ pub use requester::{Requester, StreamAck};
 pub use scenario::Scenario;
 pub use streams::StreamTail;
 pub use tap::Tap;
+
+pub use crate::nats_server::ports::PortLease;

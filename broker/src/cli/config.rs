@@ -28,7 +28,7 @@ pub(super) struct Serve {
     #[command(flatten)]
     from: ConfigArgs,
     /// Parts that this process plays, instead of what the configuration says: broker,
-    /// gateway, notifier.
+    /// bridge, gateway, notifier.
     #[arg(long, value_name = "ROLE,…", value_delimiter = ',')]
     roles: Vec<String>,
 }

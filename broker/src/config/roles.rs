@@ -14,6 +14,8 @@ use super::layers::Layer;
 pub enum Role {
     /// Decides and remembers. One process with this role for each store.
     Broker,
+    /// Speaks for bookstores that only speak HTTP.
+    Bridge,
     /// HTTP for customers, operators and call-backs.
     Gateway,
     /// E-mail and webhooks to customers.

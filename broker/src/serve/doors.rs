@@ -1,6 +1,7 @@
 //! The doors of the broker: parts of the process that are clients of NATS like any other. Each has
 //! a connection of its own, so that what one of them reads slowly keeps nobody else waiting.
 
+use broker_bridge as bridge;
 use broker_gateway as gateway;
 use broker_notifier as notifier;
 use schemas::stream;
@@ -12,8 +13,10 @@ use crate::nats::connect::{Connection, connect};
 use crate::nats::streams;
 
 /// What of them runs.
+#[derive(Default)]
 pub(super) struct Doors {
     stop: watch::Sender<bool>,
+    bridge: Option<bridge::Running>,
     gateway: Option<gateway::Running>,
     notifier: Option<notifier::Running>,
     connections: Vec<Connection>,
@@ -23,7 +26,16 @@ impl Doors {
     /// Starts what the configuration names.
     pub(super) async fn start(config: &Config) -> Result<Self, ServeError> {
         let (stop, stopped) = watch::channel(false);
-        let mut doors = Self { stop, gateway: None, notifier: None, connections: Vec::new() };
+        let mut doors = Self { stop, ..Self::default() };
+        if config.roles.contains(&Role::Bridge) {
+            let connection = door(config, "bridge").await?;
+            let client = connection.client.clone();
+            let jetstream = async_nats::jetstream::new(client.clone());
+            streams::ensure_all(&jetstream, &client, &stream::of_doors()).await?;
+            doors.bridge = Some(bridge::start(&config.bridge, client, stopped.clone()).await?);
+            tracing::info!("bridge ready");
+            doors.connections.push(connection);
+        }
         if config.roles.contains(&Role::Gateway) {
             let connection = door(config, "gateway").await?;
             let client = connection.client.clone();
@@ -52,6 +64,12 @@ impl Doors {
 
     /// Until something ends that should not; gives its name. Never, if nothing runs.
     pub(super) async fn ended(&mut self) -> &'static str {
+        let bridge = async {
+            match &mut self.bridge {
+                Some(bridge) => bridge.ended().await,
+                None => std::future::pending().await,
+            }
+        };
         let gateway = async {
             match &mut self.gateway {
                 Some(gateway) => gateway.ended().await,
@@ -65,6 +83,7 @@ impl Doors {
             }
         };
         tokio::select! {
+            () = bridge => "the bridge",
             () = gateway => "the gateway",
             () = notifier => "the notifier",
         }
@@ -73,6 +92,9 @@ impl Doors {
     /// Takes nothing new and finishes what is in hand.
     pub(super) async fn stop(self) {
         let _ = self.stop.send(true);
+        if let Some(bridge) = self.bridge {
+            bridge.stopped().await;
+        }
         if let Some(gateway) = self.gateway {
             gateway.stopped().await;
         }

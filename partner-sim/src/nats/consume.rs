@@ -150,6 +150,9 @@ impl Inlet {
         } else {
             return Err("its subject is no command".to_owned());
         };
+        if !self.desk.has_partner(&partner) {
+            return Ok(None);
+        }
         tracing::debug!(%partner, subject, "command");
         Ok(self.desk.partner(&partner, request, now))
     }

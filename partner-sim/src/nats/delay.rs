@@ -10,29 +10,29 @@ use super::clock;
 
 /// The waiting room.
 #[derive(Clone)]
-pub(super) struct Delays {
+pub(crate) struct Delays {
     seats: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 }
 
 impl Delays {
-    pub(super) fn new(delayed_max: usize, stop: watch::Receiver<bool>) -> Self {
+    pub(crate) fn new(delayed_max: usize, stop: watch::Receiver<bool>) -> Self {
         Self { seats: Arc::new(Semaphore::new(delayed_max.min(Semaphore::MAX_PERMITS))), stop }
     }
 
     /// A seat if there is one: what is soft is dropped when the room is full.
-    pub(super) fn try_seat(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn try_seat(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.seats).try_acquire_owned().ok()
     }
 
     /// A seat, as soon as there is one.
-    pub(super) async fn seat(&self) -> OwnedSemaphorePermit {
+    pub(crate) async fn seat(&self) -> OwnedSemaphorePermit {
         let seats = Arc::clone(&self.seats);
         seats.acquire_owned().await.expect("the waiting room is never closed")
     }
 
     /// Runs `send` at `at`, unless the shell is stopped before.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         seat: OwnedSemaphorePermit,
         at: Timestamp,
@@ -47,7 +47,7 @@ impl Delays {
     }
 
     /// Runs a task of its own, until the shell is stopped.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut stop = self.stop.clone();
         tokio::spawn(async move {
             tokio::select! {

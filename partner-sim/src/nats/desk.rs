@@ -1,7 +1,7 @@
 //! Where messages meet the stores: handle in memory, queue the records for the file in the same
 //! order, sort the answers into "now" and "later".
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
@@ -21,27 +21,27 @@ use crate::world::World;
 
 /// A message ready to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Outgoing {
-    pub(super) subject: String,
+pub(crate) struct Outgoing {
+    pub(crate) subject: String,
     /// With an id it goes through JetStream, without one it is a live quote.
-    pub(super) message_id: Option<String>,
-    pub(super) body: Bytes,
+    pub(crate) message_id: Option<String>,
+    pub(crate) body: Bytes,
 }
 
 /// An answer whose instant has not come; it is in the file under this number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Delayed {
-    pub(super) number: u64,
-    pub(super) at: Timestamp,
-    pub(super) message: Outgoing,
+pub(crate) struct Delayed {
+    pub(crate) number: u64,
+    pub(crate) at: Timestamp,
+    pub(crate) message: Outgoing,
 }
 
 /// What handling a command came to.
-pub(super) struct Handled {
+pub(crate) struct Handled {
     /// Told once the records are on disk.
-    pub(super) synced: oneshot::Receiver<()>,
-    pub(super) now: Vec<Outgoing>,
-    pub(super) later: Vec<Delayed>,
+    pub(crate) synced: oneshot::Receiver<()>,
+    pub(crate) now: Vec<Outgoing>,
+    pub(crate) later: Vec<Delayed>,
 }
 
 /// Names a record in the order of appearance.
@@ -60,8 +60,10 @@ struct Index {
     payments: Vec<Name>,
 }
 
-pub(super) struct Desk {
+pub(crate) struct Desk {
     partners: BTreeMap<PartnerId, Mutex<Partner>>,
+    /// Partners that do not listen on NATS.
+    elsewhere: BTreeSet<PartnerId>,
     provider: Mutex<PaymentProvider>,
     index: Mutex<Index>,
     journal: Journal,
@@ -76,6 +78,7 @@ impl Desk {
         mut world: World,
         journal: Journal,
         lines: Vec<Line>,
+        elsewhere: BTreeSet<PartnerId>,
     ) -> (Self, Vec<Delayed>) {
         let mut owed = BTreeMap::new();
         let mut records = Vec::new();
@@ -104,6 +107,7 @@ impl Desk {
         let lock = |(id, partner)| (id, Mutex::new(partner));
         let desk = Self {
             partners: world.partners.into_iter().map(lock).collect(),
+            elsewhere,
             provider: Mutex::new(world.provider),
             index: Mutex::new(index),
             journal,
@@ -114,12 +118,13 @@ impl Desk {
         (desk, owed.into_values().map(Delayed::from).collect())
     }
 
-    pub(super) fn has_partner(&self, id: &PartnerId) -> bool {
-        self.partners.contains_key(id)
+    /// Whether it is to be heard on NATS.
+    pub(crate) fn has_partner(&self, id: &PartnerId) -> bool {
+        self.partners.contains_key(id) && !self.elsewhere.contains(id)
     }
 
     /// Live quotes: no record, no file. `None` if there is no such partner here.
-    pub(super) fn quote(
+    pub(crate) fn quote(
         &self,
         id: &PartnerId,
         questions: QuoteRequests,
@@ -132,7 +137,7 @@ impl Desk {
     }
 
     /// How many live quotes were asked for.
-    pub(super) fn questions(&self) -> Questions {
+    pub(crate) fn questions(&self) -> Questions {
         Questions {
             messages: self.question_messages.load(Ordering::Relaxed),
             items: self.question_items.load(Ordering::Relaxed),
@@ -140,7 +145,7 @@ impl Desk {
     }
 
     /// A command, or a queued quote. `None` if there is no such partner here.
-    pub(super) fn partner(
+    pub(crate) fn partner(
         &self,
         id: &PartnerId,
         request: PartnerRequest,
@@ -157,7 +162,7 @@ impl Desk {
         Some(self.record(changes, answers, now))
     }
 
-    pub(super) fn payment(&self, request: PaymentRequest, now: Timestamp) -> Handled {
+    pub(crate) fn payment(&self, request: PaymentRequest, now: Timestamp) -> Handled {
         let mut provider = lock(&self.provider);
         let answers = provider.handle(request, now).into_iter().map(|answer| {
             let body = Bytes::from(schemas::json::encode(&answer.value.reply));
@@ -169,22 +174,22 @@ impl Desk {
     }
 
     /// A delayed answer was published; the next life need not repeat it.
-    pub(super) fn sent(&self, number: u64) {
+    pub(crate) fn sent(&self, number: u64) {
         self.journal.note(&[Line::Sent { number }]);
     }
 
     /// Waits until everything handled so far is on disk.
-    pub(super) fn barrier(&self) -> oneshot::Receiver<()> {
+    pub(crate) fn barrier(&self) -> oneshot::Receiver<()> {
         self.journal.append(&[])
     }
 
     /// Records `offset..offset + limit` of orders and reservations, and how many there are.
-    pub(super) fn partner_records(&self, offset: usize, limit: usize) -> (Vec<LedgerEntry>, usize) {
+    pub(crate) fn partner_records(&self, offset: usize, limit: usize) -> (Vec<LedgerEntry>, usize) {
         let (names, total) = page(&lock(&self.index).partners, offset, limit);
         (names.iter().filter_map(|name| self.find(name)).collect(), total)
     }
 
-    pub(super) fn payment_records(&self, offset: usize, limit: usize) -> (Vec<LedgerEntry>, usize) {
+    pub(crate) fn payment_records(&self, offset: usize, limit: usize) -> (Vec<LedgerEntry>, usize) {
         let (names, total) = page(&lock(&self.index).payments, offset, limit);
         (names.iter().filter_map(|name| self.find(name)).collect(), total)
     }
@@ -258,6 +263,13 @@ fn page(names: &[Name], offset: usize, limit: usize) -> (Vec<Name>, usize) {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("a holder panics only when stock is oversold, and then nothing may go on")
+}
+
+impl Delayed {
+    /// Owed to somebody who does not listen on NATS.
+    pub(crate) fn is_for_http(&self) -> bool {
+        crate::http::is_for_http(&self.message.subject)
+    }
 }
 
 impl From<&Delayed> for Later {

@@ -35,6 +35,8 @@ pub enum ServeError {
     Connect { url: String, source: async_nats::ConnectError },
     #[error("cannot subscribe to {subject}")]
     Subscribe { subject: String, source: async_nats::SubscribeError },
+    #[error(transparent)]
+    Http(#[from] crate::http::HttpError),
     #[error("a task of the shell ended")]
     Task(#[source] Option<tokio::task::JoinError>),
 }
@@ -52,7 +54,8 @@ pub async fn serve(
     let world = World::new(&config)?;
     config.write_directory()?;
     let (journal, mut writer, lines) = Journal::open(&config.ledger_file)?;
-    let (desk, owed) = Desk::new(world, journal, lines);
+    let elsewhere = config.http.iter().flat_map(|http| http.shapes.keys().cloned()).collect();
+    let (desk, owed) = Desk::new(world, journal, lines, elsewhere);
     let (stop, stopped) = watch::channel(false);
     let shell = Shell {
         desk: Arc::new(desk),
@@ -104,7 +107,12 @@ impl Shell {
         let url = &config.nats.url;
         let shared = self.connect(url, "partner-sim").await?;
         let egress = Egress::new(shared.clone());
+        let (by_http, owed) = owed.into_iter().partition(Delayed::is_for_http);
         self.resume(&egress, owed).await;
+        if let Some(http) = &config.http {
+            let (desk, delays) = (Arc::clone(&self.desk), self.delays.clone());
+            self.tasks.spawn(crate::http::open(http, desk, delays, by_http).await?);
+        }
         match config.nats.connections {
             Connections::Shared => {
                 self.quotes(&shared, &egress, filter::partner_quotes()).await?;
@@ -113,7 +121,9 @@ impl Shell {
             }
             Connections::Own => {
                 for (id, _) in config.profiles()? {
-                    self.own(url, &id).await?;
+                    if self.desk.has_partner(&id) {
+                        self.own(url, &id).await?;
+                    }
                 }
             }
         }

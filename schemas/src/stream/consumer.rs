@@ -136,6 +136,31 @@ pub fn simulator_commands_consumer() -> ConsumerSpec {
     }
 }
 
+/// Commands for the stores that the bridge speaks for, all of its processes together: `bridge` on
+/// `PARTNER_COMMANDS`. What a process that died had in hand is soon taken up by another.
+pub fn bridge_commands_consumer<'a>(
+    partners: impl IntoIterator<Item = &'a PartnerId>,
+) -> ConsumerSpec {
+    ConsumerSpec {
+        durable: "bridge".to_owned(),
+        stream: name::PARTNER_COMMANDS,
+        filter_subjects: partners.into_iter().flat_map(filter::partner_commands_of).collect(),
+        ack_wait: BROKER_ACK_WAIT_MS,
+        max_ack_pending: RECEIVER_IN_FLIGHT_MAX,
+    }
+}
+
+/// Call-backs of stores, for the bridge: `bridge` on `PARTNER_CALLBACKS`.
+pub fn bridge_callbacks_consumer() -> ConsumerSpec {
+    ConsumerSpec {
+        durable: "bridge".to_owned(),
+        stream: name::PARTNER_CALLBACKS,
+        filter_subjects: vec![filter::partner_callbacks()],
+        ack_wait: BROKER_ACK_WAIT_MS,
+        max_ack_pending: RECEIVER_IN_FLIGHT_MAX,
+    }
+}
+
 /// Queued quote questions of all partners, for one process that plays many of them.
 pub fn simulator_quotes_consumer() -> ConsumerSpec {
     ConsumerSpec {
