@@ -10,10 +10,12 @@
 
 mod archive;
 mod books;
+mod bridge;
 mod broker;
 mod clock;
 mod cluster;
 mod collect;
+mod doors;
 mod error;
 mod gateway;
 mod http;
@@ -32,6 +34,7 @@ mod tap;
 pub mod wait;
 
 pub use books::book;
+pub use bridge::{Bridge, Example};
 pub use broker::{Broker, open_store};
 pub use clock::now;
 pub use cluster::Cluster;
@@ -50,5 +53,3 @@ pub use requester::{Requester, StreamAck};
 pub use scenario::Scenario;
 pub use streams::StreamTail;
 pub use tap::Tap;
-
-pub use crate::nats_server::ports::PortLease;

@@ -4,6 +4,7 @@ mod bounds;
 mod choice;
 mod commands;
 mod history;
+mod last_words;
 mod limits;
 mod money;
 mod notices;

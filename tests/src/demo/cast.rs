@@ -10,7 +10,7 @@ use schemas::{DurationMs, Isbn13};
 
 use super::kind::Kind;
 use super::options::{Breakage, Options};
-use crate::harness::{Scenario, book};
+use crate::harness::{Example, Scenario, book};
 
 /// Name, temper, and price level against the cheapest (permille) of the stores that always have
 /// the book when somebody has it.
@@ -31,6 +31,19 @@ const STORES: [(&str, ProfileName, u64); 16] = [
     ("larder", ProfileName::Stockout, 1320),
     ("postman", ProfileName::Callback, 1330),
     ("archive", ProfileName::Eventual, 1340),
+];
+/// Half of all stores speak only HTTP, each in the manner of one of the shipped examples.
+const OVER_HTTP: [(&str, Example); 10] = [
+    ("alder", Example::JSON),
+    ("birch", Example::XML),
+    ("cedar", Example::CALLBACK),
+    ("dogwood", Example::POLL),
+    ("elm", Example::CALLBACK),
+    ("gust", Example::JSON),
+    ("kiosk", Example::WALK_IN),
+    ("bazaar", Example::WALK_IN),
+    ("cupboard", Example::XML),
+    ("larder", Example::POLL),
 ];
 /// Stores with a part of their own; cheap where they play it, without the book elsewhere.
 pub(super) const SILENT: &str = "sphinx";
@@ -85,7 +98,7 @@ pub(super) fn scenario(options: &Options) -> Scenario {
         watch_interval_ms: Some(DurationMs(1500)),
         ..PolicyOverrides::default()
     });
-    scenario = scenario.gateway(GatewayConfig::default());
+    scenario = scenario.gateway(GatewayConfig::default()).bridge_and_notifier();
     let own_parts = [
         (SILENT, ProfileName::Silent, ""),
         (LIAR, ProfileName::Liar, ""),
@@ -98,7 +111,10 @@ pub(super) fn scenario(options: &Options) -> Scenario {
         if options.breakage == Some(Breakage::DuplicateCheck) {
             table.insert("forgets_keys".to_owned(), true.into());
         }
-        scenario = scenario.partner_with(name, temper, table);
+        scenario = match OVER_HTTP.into_iter().find(|(over_http, _)| *over_http == name) {
+            Some((_, like)) => scenario.http_partner(name, like, temper, table),
+            None => scenario.partner_with(name, temper, table),
+        };
     }
     let titles = (0..options.requests).map(title_of).collect();
     let dressed =
@@ -149,6 +165,7 @@ mod tests {
             Options { requests: 30, seed: 7, keep: None, stay: false, plain: true, breakage: None };
         let scenario = scenario(&options);
         assert_eq!(scenario.sim.profiles().unwrap().len(), 20);
+        assert_eq!(scenario.http_stores.len(), 10);
         assert_eq!(scenario.catalog.len(), 30);
     }
 

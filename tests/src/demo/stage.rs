@@ -50,8 +50,8 @@ async fn show(options: &Options) -> anyhow::Result<bool> {
         paint.bold("Book Purchase Broker: buy a book, at most once, never too dear, never late")
     );
     println!(
-        "starting nats-server, 20 bookstores with a payment provider, and the broker with its \
-         HTTP door …"
+        "starting nats-server, 20 bookstores (10 of them speak only HTTP) with a payment \
+         provider, and the broker with all its doors …"
     );
     if options.breakage == Some(Breakage::DuplicateCheck) {
         println!("{}", paint.red("the stores' duplicate check is switched off"));

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use broker::config::{Config, LogConfig, NatsConfig, Role, StoreConfig};
+use broker::config::{Config, LogConfig, NatsConfig, StoreConfig};
 use broker::directory::load_partners;
 use broker::store::{FjallOptions, FjallStore, Incarnation, Store};
 use broker_core::Policy;
-use broker_notifier::NotifierConfig;
 use schemas::ProviderId;
 
+use super::bridge::Bridge;
 use super::collect::{StoreContents, read_store};
+use super::doors::Doors;
 use super::gateway::Gateway;
 use super::partners::not_ready;
 use super::{HarnessError, Process, Program, Scenario, http, wait};
@@ -34,6 +35,8 @@ pub struct Broker {
     http: SocketAddr,
     /// Its HTTP door, if the scenario has one.
     pub gateway: Option<Gateway>,
+    /// How the bridge finds the stores of the scenario that speak HTTP, if there are any.
+    pub bridge: Option<Bridge>,
     _port: PortLease,
 }
 
@@ -42,20 +45,18 @@ impl Broker {
     pub(super) fn prepare(
         program: Program,
         scenario: &Scenario,
+        doors: Doors,
         (nats, url): (&NatsServer, String),
         partners_file: &Path,
         dir: &Path,
     ) -> Result<Self, HarnessError> {
         let port = PortLease::any().map_err(HarnessError::io("a port for the broker"))?;
         let http = SocketAddr::from((Ipv4Addr::LOCALHOST, port.port()));
-        let gateway = scenario.gateway.as_ref();
-        let gateway = gateway.map(|config| Gateway::prepare(config, dir)).transpose()?;
-        let mut roles = vec![Role::Broker];
-        roles.extend(gateway.as_ref().map(|_| Role::Gateway));
         let config = Config {
-            roles,
-            gateway: gateway.as_ref().map(|own| own.config.clone()).unwrap_or_default(),
-            notifier: NotifierConfig::default(),
+            roles: doors.roles(scenario),
+            bridge: doors.bridge.as_ref().map(|own| own.config.clone()).unwrap_or_default(),
+            gateway: doors.gateway.as_ref().map(|own| own.config.clone()).unwrap_or_default(),
+            notifier: scenario.notifier.clone().unwrap_or_default(),
             nats: NatsConfig {
                 urls: vec![url],
                 monitoring_url: Some(nats.monitor_url()),
@@ -88,7 +89,8 @@ impl Broker {
         if let Some(point) = &scenario.crash_at {
             process.set_env(CRASH_AT, point);
         }
-        Ok(Self { process, config, http, gateway, _port: port })
+        let Doors { gateway, bridge } = doors;
+        Ok(Self { process, config, http, gateway, bridge, _port: port })
     }
 
     /// Starts it and returns once `/ready` says so.

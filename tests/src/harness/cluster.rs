@@ -10,6 +10,7 @@ use schemas::{CustomerId, RequestId, json};
 use tempfile::TempDir;
 
 use super::archive::Archive;
+use super::doors::Doors;
 use super::{
     Broker, FaultProxy, HarnessError, HttpRequester, PartnerSim, Programs, Proxies, Requester,
     Scenario, StreamTail, SubLedger, Tap, now, tap, wait,
@@ -89,6 +90,7 @@ impl Cluster {
         let heard = if scenario.quotes_unheard { tap::BUT_QUOTES } else { tap::EVERYTHING };
         let tap = Tap::start(connect(&nats.url(), "test-tap").await?, heard).await?;
         let dir = home.path();
+        let doors = Doors::prepare(&mut scenario, dir)?;
         let sim = scenario.sim.clone();
         let proxies =
             if scenario.proxied { Some(Proxies::start(nats.port()).await?) } else { None };
@@ -106,7 +108,7 @@ impl Cluster {
         partners.start().await?;
         let directory = partners.directory_file();
         let server = (&nats, through(|proxies| &proxies.broker));
-        let broker = Broker::prepare(programs.broker, &scenario, server, directory, dir)?;
+        let broker = Broker::prepare(programs.broker, &scenario, doors, server, directory, dir)?;
         Ok(Self {
             broker,
             partners,

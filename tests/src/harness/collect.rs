@@ -128,6 +128,14 @@ impl Cluster {
             standing: standing.unwrap_or_default(),
             vouched: if self.quotes_unheard() { vouched(&stores, &store.log) } else { Vec::new() },
             liars: liars(&stores).collect(),
+            bridged: self
+                .partners
+                .config()
+                .http
+                .iter()
+                .flat_map(|http| http.shapes.keys())
+                .cloned()
+                .collect(),
             meta: Some(store.meta.clone()),
             readings,
             virtual_time: false,

@@ -10,9 +10,10 @@ use schemas::text::Text;
 use schemas::{CustomerId, PartnerId};
 
 use super::HarnessError;
+use super::bridge::Example;
 use crate::nats_server::ports::PortLease;
 
-/// The secret of the bookstore `acme`, which calls back.
+/// The secret of all bookstores that call back: `acme`, and those that speak HTTP.
 pub const CALLBACK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Customers with a token of their own name; each has one that only looks, too: `<name>-looks`.
@@ -30,7 +31,11 @@ pub struct Gateway {
 
 impl Gateway {
     /// Writes its files into `dir`. The address is the harness's to choose.
-    pub(super) fn prepare(config: &GatewayConfig, dir: &Path) -> Result<Self, HarnessError> {
+    pub(super) fn prepare(
+        config: &GatewayConfig,
+        stores: &[(PartnerId, Example)],
+        dir: &Path,
+    ) -> Result<Self, HarnessError> {
         let port = PortLease::any().map_err(HarnessError::io("a port for the gateway"))?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port.port()));
         let mut tokens = BTreeMap::new();
@@ -45,7 +50,10 @@ impl Gateway {
         let tokens_file = dir.join("tokens.toml");
         std::fs::write(&tokens_file, text).map_err(HarnessError::io("writing tokens.toml"))?;
         let callbacks_file = dir.join("callbacks.toml");
-        let text = format!("[[partner]]\npartner_id = 'acme'\nsecrets = ['{CALLBACK_SECRET}']\n");
+        let calling = stores.iter().map(|(id, _)| id.as_str()).chain(["acme"]);
+        let entry =
+            |id| format!("[[partner]]\npartner_id = '{id}'\nsecrets = ['{CALLBACK_SECRET}']\n");
+        let text: String = calling.map(entry).collect();
         std::fs::write(&callbacks_file, text)
             .map_err(HarnessError::io("writing callbacks.toml"))?;
         let config = GatewayConfig {

@@ -7,6 +7,7 @@ use broker::config::{
     CustomersConfig, Limits, OverloadConfig, PolicyOverrides, StreamsConfig, TracesConfig,
 };
 use broker_gateway::GatewayConfig;
+use broker_notifier::NotifierConfig;
 use partner_sim::config::{PartnerGroup, PriceScript, SimConfig, StockScript};
 use partner_sim::payment::PaymentSettings;
 use partner_sim::price::ScriptedPrice;
@@ -14,6 +15,7 @@ use partner_sim::profile::ProfileName;
 use schemas::catalog::CatalogEntry;
 use schemas::{Isbn13, PartnerId};
 
+use super::bridge::Example;
 use crate::nats_server::NatsServerOptions;
 
 /// A world to start a [`super::Cluster`] in.
@@ -31,6 +33,13 @@ pub struct Scenario {
     pub customers: CustomersConfig,
     /// The broker's HTTP door; its address and files are filled in by the cluster.
     pub gateway: Option<GatewayConfig>,
+    /// The broker's process notifies customers, too.
+    pub notifier: Option<NotifierConfig>,
+    /// Stores that speak HTTP, and the example that each is like; the bridge finds their files in
+    /// the folder `stores` of the cluster.
+    pub http_stores: Vec<(PartnerId, Example)>,
+    /// The broker's process speaks for them, too.
+    pub bridge: bool,
     /// Titles and other identifiers the broker knows; ISBNs need none.
     pub catalog: Vec<CatalogEntry>,
     pub nats: NatsServerOptions,
@@ -78,6 +87,21 @@ impl Scenario {
         self
     }
 
+    /// One store that speaks HTTP.
+    #[must_use]
+    pub fn http_partner(
+        mut self,
+        id: &str,
+        like: Example,
+        profile: ProfileName,
+        mut overrides: toml::Table,
+    ) -> Self {
+        overrides.insert("reservation".to_owned(), like.reserves.into());
+        overrides.insert("cancel".to_owned(), like.cancels.into());
+        self.http_stores.push((partner_id(id), like));
+        self.partner_with(id, profile, overrides)
+    }
+
     /// `count` stores of one character, named `<profile>-01` and so on.
     #[must_use]
     pub fn partners(mut self, profile: ProfileName, count: u16) -> Self {
@@ -118,6 +142,14 @@ impl Scenario {
     #[must_use]
     pub fn gateway(mut self, config: GatewayConfig) -> Self {
         self.gateway = Some(config);
+        self
+    }
+
+    /// With every other door in the broker's process.
+    #[must_use]
+    pub fn bridge_and_notifier(mut self) -> Self {
+        self.bridge = true;
+        self.notifier = Some(NotifierConfig::default());
         self
     }
 

@@ -4,9 +4,10 @@ use std::io;
 use std::path::Path;
 
 /// Everybody whom the file names: who adds one there adds it here.
-pub const USERS: [&str; 9] = [
+pub const USERS: [&str; 10] = [
     "broker",
     "operator",
+    "bridge",
     "gateway",
     "notifier",
     "simpay",

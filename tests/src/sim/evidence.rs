@@ -26,6 +26,7 @@ pub fn collect(world: &mut World) -> Evidence {
         standing: standing(ledgers, &store.heads, &policy),
         vouched: Vec::new(),
         liars: liars(ledgers).collect(),
+        bridged: BTreeSet::new(),
         meta: world.scene.reader.meta().ok(),
         readings,
         virtual_time: true,

@@ -2,13 +2,13 @@
 
 use partner_sim::profile::ProfileName::Instant;
 use serde_json::Value;
-use tests::harness::book;
+use tests::harness::{Example, book};
 
 use crate::rogue::{Rogue, json};
-use crate::stage::{CALLBACK, Example, JSON, POLL, Stage, WALK_IN, XML, world};
+use crate::stage::{Stage, world};
 
-async fn tried(stage: &Stage, file: &str) -> (Value, String, bool) {
-    let file = stage.dir().join("stores").join(file);
+async fn tried(stage: &Stage, partner: &str) -> (Value, String, bool) {
+    let file = stage.dir().join("stores").join(format!("{partner}.toml"));
     let isbn = book(1).to_string();
     let file = file.display().to_string();
     let arguments =
@@ -34,7 +34,7 @@ fn found(verdict: &Value, name: &str) -> String {
 
 async fn keeps_its_word(test: &str, seed: u64, example: Example) -> Value {
     let stage = world(test, seed).store(example, Instant).start().await;
-    let (verdict, said, kept) = tried(&stage, example.file).await;
+    let (verdict, said, kept) = tried(&stage, example.partner).await;
     assert!(kept, "{said}\n{verdict:#}");
     assert_eq!(verdict["entry"]["id"], example.partner);
     assert_eq!(verdict["entry"]["reservation"], example.reserves, "{verdict:#}");
@@ -46,7 +46,7 @@ async fn keeps_its_word(test: &str, seed: u64, example: Example) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_in_json_is_found_to_keep_all_its_promises() {
-    let verdict = keeps_its_word("conformance json", 51, JSON).await;
+    let verdict = keeps_its_word("conformance json", 51, Example::JSON).await;
     for name in ["idempotent order", "cancel fencing", "time limit of orders", "release"] {
         assert_eq!(found(&verdict, name), "kept", "{verdict:#}");
     }
@@ -55,22 +55,22 @@ async fn a_store_in_json_is_found_to_keep_all_its_promises() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_in_xml_is_found_to_keep_all_its_promises() {
-    keeps_its_word("conformance xml", 52, XML).await;
+    keeps_its_word("conformance xml", 52, Example::XML).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_calls_back_is_found_to_keep_all_its_promises() {
-    keeps_its_word("conformance callback", 53, CALLBACK).await;
+    keeps_its_word("conformance callback", 53, Example::CALLBACK).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_polled_is_found_to_keep_all_its_promises() {
-    keeps_its_word("conformance poll", 54, POLL).await;
+    keeps_its_word("conformance poll", 54, Example::POLL).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_promises_little_is_assumed_to_do_little() {
-    let verdict = keeps_its_word("conformance walk-in", 55, WALK_IN).await;
+    let verdict = keeps_its_word("conformance walk-in", 55, Example::WALK_IN).await;
     assert_eq!(found(&verdict, "idempotent order"), "untried");
     assert_eq!(verdict["entry"]["fences_cancel"], false);
 }
@@ -85,7 +85,7 @@ async fn a_store_that_sells_twice_and_dearer_is_found_out() {
     .await;
     let file = rogue.file("json", "idempotent = true");
     let stage = world("conformance rogue", 56).file("rogue.toml", file).start().await;
-    let (verdict, said, kept) = tried(&stage, "rogue.toml").await;
+    let (verdict, said, kept) = tried(&stage, "rogue").await;
     assert!(!kept && said.contains("does not keep"), "{said}");
     for name in ["idempotent order", "price honesty", "look-up"] {
         assert_eq!(found(&verdict, name), "broken", "{verdict:#}");

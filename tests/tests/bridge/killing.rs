@@ -2,9 +2,9 @@
 
 use partner_sim::profile::ProfileName::Instant;
 use schemas::event::NotificationOutcome;
-use tests::harness::{Order, book, wait};
+use tests::harness::{Example, Order, book, wait};
 
-use crate::stage::{CALLBACK, Example, JSON, POLL, SOON, WALK_IN, start_bridge, world};
+use crate::stage::{SOON, start_bridge, world};
 
 /// The store has taken the order and is slow to say so when the bridge dies.
 async fn survives(test: &str, seed: u64, example: Example, sent_again: bool) {
@@ -36,20 +36,20 @@ async fn survives(test: &str, seed: u64, example: Example, sent_again: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_at_an_idempotent_store_survives_the_death_of_the_bridge() {
-    survives("killed at json", 21, JSON, true).await;
+    survives("killed at json", 21, Example::JSON, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_is_not_idempotent_gets_no_second_order_when_the_bridge_dies() {
-    survives("killed at walk-in", 22, WALK_IN, false).await;
+    survives("killed at walk-in", 22, Example::WALK_IN, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_back_that_comes_while_the_bridge_is_dead_is_heard_by_the_next_one() {
-    survives("killed at callback", 23, CALLBACK, true).await;
+    survives("killed at callback", 23, Example::CALLBACK, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_is_asked_after_by_the_next_bridge() {
-    survives("killed at poll", 24, POLL, true).await;
+    survives("killed at poll", 24, Example::POLL, true).await;
 }

@@ -7,6 +7,8 @@
 mod conformance;
 mod figures;
 mod killing;
+mod outages;
+mod permitted;
 mod rogue;
 mod shapes;
 mod stage;

@@ -144,15 +144,31 @@ fn rogue() -> PartnerId {
     PartnerId::parse("rogue").unwrap()
 }
 
+fn header(partner: &PartnerId, operation: PartnerOperation, n: u32) -> CommandHeader {
+    let reply_to = partner_reply(partner, PartnerReplyKind::Command(operation));
+    let id = MessageId::parse(&format!("test-{}-{n}", operation.label())).unwrap();
+    let request_id = RequestId::from_parts(now().as_unix_ms(), u128::from(n));
+    CommandHeader { id, request_id, attempt: 1, reply_to }
+}
+
+/// An order with the id `test-place-<n>`, as it goes over the wire.
+pub(crate) fn order(partner: &PartnerId, key: &str, n: u32, within: Duration) -> Vec<u8> {
+    schemas::json::encode(&Place {
+        header: header(partner, PartnerOperation::Place, n),
+        placement_key: Key::parse(key).unwrap(),
+        quote_id: QuoteId::parse("q").unwrap(),
+        reservation_key: None,
+        isbn: book(1),
+        quantity: 1,
+        condition: Condition::New,
+        price_cap: Money::new(2000, Currency::USD).unwrap(),
+        destination: serde_json::from_str(r#"{"country":"US","postal_code":"10001"}"#).unwrap(),
+        not_after: now().saturating_add(DurationMs(within.as_millis() as u64)),
+    })
+}
+
 /// The broker's part, spoken by the test.
 impl Stage {
-    fn header(operation: PartnerOperation, n: u32) -> CommandHeader {
-        let reply_to = partner_reply(&rogue(), PartnerReplyKind::Command(operation));
-        let id = MessageId::parse(&format!("test-{}-{n}", operation.label())).unwrap();
-        let request_id = RequestId::from_parts(now().as_unix_ms(), u128::from(n));
-        CommandHeader { id, request_id, attempt: 1, reply_to }
-    }
-
     async fn command(&self, operation: PartnerOperation, body: Vec<u8>) -> u64 {
         let jetstream = async_nats::jetstream::new(self.client().clone());
         let subject = partner_command(&rogue(), operation);
@@ -161,29 +177,17 @@ impl Stage {
     }
 
     pub(crate) async fn place(&self, key: &str, n: u32, within: Duration) -> u64 {
-        let place = Place {
-            header: Self::header(PartnerOperation::Place, n),
-            placement_key: Key::parse(key).unwrap(),
-            quote_id: QuoteId::parse("q").unwrap(),
-            reservation_key: None,
-            isbn: book(1),
-            quantity: 1,
-            condition: Condition::New,
-            price_cap: Money::new(2000, Currency::USD).unwrap(),
-            destination: serde_json::from_str(r#"{"country":"US","postal_code":"10001"}"#).unwrap(),
-            not_after: now().saturating_add(DurationMs(within.as_millis() as u64)),
-        };
-        self.command(PartnerOperation::Place, schemas::json::encode(&place)).await
+        self.command(PartnerOperation::Place, order(&rogue(), key, n, within)).await
     }
 
     pub(crate) async fn lookup(&self, key: &str, n: u32) -> u64 {
-        let header = Self::header(PartnerOperation::Lookup, n);
+        let header = header(&rogue(), PartnerOperation::Lookup, n);
         let lookup = Lookup { header, placement_key: Key::parse(key).unwrap() };
         self.command(PartnerOperation::Lookup, schemas::json::encode(&lookup)).await
     }
 
     pub(crate) async fn cancel(&self, key: &str, n: u32) -> u64 {
-        let header = Self::header(PartnerOperation::Cancel, n);
+        let header = header(&rogue(), PartnerOperation::Cancel, n);
         let cancel = Cancel { header, placement_key: Key::parse(key).unwrap() };
         self.command(PartnerOperation::Cancel, schemas::json::encode(&cancel)).await
     }

@@ -4,9 +4,9 @@ use partner_sim::profile::ProfileName::{Calm, Instant};
 use schemas::event::NotificationOutcome;
 use schemas::purchase::{CreatePurchase, Strategy};
 use tests::auditor::Evidence;
-use tests::harness::{Order, book, now};
+use tests::harness::{Example, Order, book, now};
 
-use crate::stage::{CALLBACK, Example, JSON, POLL, WALK_IN, XML, world};
+use crate::stage::world;
 
 fn flat(minor: u64) -> partner_sim::price::ScriptedPrice {
     partner_sim::price::ScriptedPrice { item: minor, shipping: 250, tax: 99, fee: 1 }
@@ -36,42 +36,43 @@ async fn buys(test: &str, seed: u64, example: Example) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_book_is_bought_at_a_store_that_answers_in_json() {
-    buys("json", 1, JSON).await;
+    buys("json", 1, Example::JSON).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_book_is_bought_at_a_store_that_calls_back() {
-    buys("callback", 2, CALLBACK).await;
+    buys("callback", 2, Example::CALLBACK).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_book_is_bought_at_a_store_that_speaks_xml() {
-    buys("xml", 3, XML).await;
+    buys("xml", 3, Example::XML).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_book_is_bought_at_a_store_that_is_asked_again_and_again() {
-    buys("poll", 4, POLL).await;
+    buys("poll", 4, Example::POLL).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_book_is_bought_at_a_store_that_holds_nothing() {
-    buys("no reservation", 5, WALK_IN).await;
+    buys("no reservation", 5, Example::WALK_IN).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_cheapest_of_all_shapes_sells_the_book_and_a_sold_out_store_is_heard() {
     let isbn = book(2);
     let mut world = world("all shapes", 6);
-    for example in [JSON, CALLBACK, XML, POLL, WALK_IN] {
+    for example in [Example::JSON, Example::CALLBACK, Example::XML, Example::POLL, Example::WALK_IN]
+    {
         world = world.store(example, Instant);
     }
     world.scenario = world
         .scenario
         .price_everywhere(isbn, flat(1500))
-        .price(XML.partner, isbn, flat(1200))
-        .price(POLL.partner, isbn, flat(900))
-        .stock(POLL.partner, isbn, 0);
+        .price(Example::XML.partner, isbn, flat(1200))
+        .price(Example::POLL.partner, isbn, flat(900))
+        .stock(Example::POLL.partner, isbn, 0);
     let mut stage = world.start().await;
     let create = Order::of(isbn).max_total(2000).strategy(Strategy::Cheapest).build();
     stage.requester("ann").publish_create(&create).await.unwrap();
@@ -80,7 +81,7 @@ async fn the_cheapest_of_all_shapes_sells_the_book_and_a_sold_out_store_is_heard
     let receipt = notified.receipt.unwrap();
     assert_eq!((receipt.asked, receipt.answered), (5, 5));
     let evidence = stage.judge().await;
-    assert_eq!(standing(&evidence, &create), [(XML.partner.to_owned(), 1550)]);
+    assert_eq!(standing(&evidence, &create), [(Example::XML.partner.to_owned(), 1550)]);
 }
 
 /// Stores that lose, delay, refuse for want of time and answer late: every request comes to a
@@ -96,7 +97,8 @@ async fn flaky_stores_of_every_shape_cost_patience_and_no_order() {
         }
     };
     let mut world = world("flaky shapes", 7);
-    for example in [JSON, CALLBACK, XML, POLL, WALK_IN] {
+    for example in [Example::JSON, Example::CALLBACK, Example::XML, Example::POLL, Example::WALK_IN]
+    {
         world = world.store_with(example, Instant, faults());
     }
     world.scenario = world.scenario.price_everywhere(isbn, flat(1500));

@@ -1,26 +1,17 @@
 //! A cluster with a bridge beside it.
 
 use std::fs;
-use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use async_nats::HeaderMap;
-use axum::Router;
-use axum::extract::{Path as UrlPath, State};
-use axum::http::StatusCode;
-use axum::routing::post;
 use broker::config::PolicyOverrides;
-use bytes::Bytes;
-use partner_sim::http::{HttpConfig, Shape};
+use broker_gateway::GatewayConfig;
 use partner_sim::profile::ProfileName;
 use schemas::event::NotificationOutcome;
 use schemas::stream::name;
-use schemas::subject::partner_callback;
-use schemas::{DurationMs, PartnerId, RequestId};
+use schemas::{DurationMs, RequestId};
 use tests::auditor::{Evidence, audit};
-use tests::harness::{Cluster, PortLease, Process, Program, Scenario, wait};
+use tests::harness::{Cluster, Example, Process, Scenario, wait};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 const CLUSTERS_MAX: usize = 2;
@@ -35,7 +26,6 @@ pub(crate) struct Stage {
     pub(crate) bridge: Process,
     cluster: Cluster,
     seed: u64,
-    _ports: Vec<PortLease>,
     _seat: SemaphorePermit<'static>,
 }
 
@@ -52,36 +42,10 @@ impl DerefMut for Stage {
     }
 }
 
-/// One of the shipped examples.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Example {
-    pub(crate) partner: &'static str,
-    pub(crate) file: &'static str,
-    pub(crate) shape: Shape,
-    /// Whether it holds stock, and cancels.
-    pub(crate) reserves: bool,
-    pub(crate) cancels: bool,
-}
-
-const fn example(partner: &'static str, file: &'static str, shape: Shape) -> Example {
-    Example { partner, file, shape, reserves: false, cancels: true }
-}
-
-pub(crate) const JSON: Example =
-    Example { reserves: true, ..example("northwind", "json-sync.toml", Shape::JsonSync) };
-pub(crate) const CALLBACK: Example = example("callisto", "json-callback.toml", Shape::JsonCallback);
-pub(crate) const XML: Example =
-    Example { reserves: true, ..example("xanadu", "xml.toml", Shape::Xml) };
-pub(crate) const POLL: Example = example("pollux", "poll.toml", Shape::Poll);
-pub(crate) const WALK_IN: Example =
-    Example { cancels: false, ..example("walkin", "no-reservation.toml", Shape::NoReservation) };
-
 /// A world of stores behind HTTP.
 pub(crate) struct World {
     pub(crate) scenario: Scenario,
-    stores: Vec<(String, String)>,
-    ports: Vec<PortLease>,
-    address: SocketAddr,
+    files: Vec<(String, String)>,
 }
 
 /// A printed seed and short waits; the waits for orders leave room for a restart of the bridge.
@@ -89,9 +53,7 @@ pub(crate) fn world(test: &str, seed: u64) -> World {
     let given = std::env::var("E2E_SEED").ok().map(|text| text.parse().unwrap());
     let seed = given.unwrap_or(seed);
     println!("{test}: seed {seed} (E2E_SEED={seed} runs it again)");
-    let port = PortLease::any().unwrap();
-    let address = SocketAddr::from(([127, 0, 0, 1], port.port()));
-    let scenario = Scenario::new(seed).policy(PolicyOverrides {
+    let scenario = Scenario::new(seed).gateway(GatewayConfig::default()).policy(PolicyOverrides {
         watch_interval_ms: Some(DurationMs(400)),
         absence_span_ms: Some(DurationMs(500)),
         capture_timeout_ms: Some(DurationMs(800)),
@@ -100,7 +62,7 @@ pub(crate) fn world(test: &str, seed: u64) -> World {
         undo_ladder_ms: Some([300, 600, 1000].map(DurationMs).to_vec()),
         ..PolicyOverrides::default()
     });
-    World { scenario, stores: Vec::new(), ports: vec![port], address }
+    World { scenario, files: Vec::new() }
 }
 
 impl World {
@@ -113,63 +75,53 @@ impl World {
         mut self,
         example: Example,
         profile: ProfileName,
-        mut overrides: toml::Table,
+        overrides: toml::Table,
     ) -> Self {
-        overrides.insert("reservation".to_owned(), example.reserves.into());
-        overrides.insert("cancel".to_owned(), example.cancels.into());
-        self.scenario = self.scenario.partner_with(example.partner, profile, overrides);
-        let http = self.scenario.sim.http.get_or_insert_with(|| HttpConfig {
-            bind: self.address,
-            callback_url: String::new(),
-            callback_secret: "whsec_c2VjcmV0".to_owned(),
-            silence_ms: 30_000,
-            shapes: Default::default(),
-        });
-        http.shapes.insert(PartnerId::parse(example.partner).unwrap(), example.shape);
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops/stores").join(example.file);
-        let text = fs::read_to_string(file).unwrap();
-        let text = text.replace("127.0.0.1:8081", &self.address.to_string());
-        self.stores.push((example.file.to_owned(), text));
+        self.scenario = self.scenario.http_partner(example.partner, example, profile, overrides);
         self
     }
 
     /// A store file of the test's own, and what the broker is to know of the store.
     pub(crate) fn file(mut self, name: &str, text: String) -> Self {
-        self.stores.push((name.to_owned(), text));
+        self.files.push((name.to_owned(), text));
         self
     }
 
     /// Everything running.
-    pub(crate) async fn start(mut self) -> Stage {
+    pub(crate) async fn start(self) -> Stage {
+        let mut stage = self.prepare().await;
+        start_bridge(&mut stage.bridge).await;
+        stage
+    }
+
+    /// Everything running but the bridge.
+    pub(crate) async fn prepare(self) -> Stage {
         let seat = SEATS.acquire().await.unwrap();
         let seed = self.scenario.sim.seed;
-        let port = PortLease::any().unwrap();
-        let gateway = SocketAddr::from(([127, 0, 0, 1], port.port()));
-        self.ports.push(port);
-        if let Some(http) = &mut self.scenario.sim.http {
-            http.callback_url = format!("http://{gateway}/v1/partners/{{partner}}/callbacks");
-        }
         let mut cluster = Cluster::prepare(tests::programs!(), self.scenario, None).await.unwrap();
         cluster.broker.start().await.unwrap();
-        take_call_backs(gateway, cluster.client().clone()).await;
-        let mut bridge = prepare_bridge(&cluster, &self.stores);
-        start_bridge(&mut bridge).await;
-        Stage { bridge, cluster, seed, _ports: self.ports, _seat: seat }
+        let folder = cluster.dir().join("stores");
+        fs::create_dir_all(&folder).unwrap();
+        for (name, text) in &self.files {
+            fs::write(folder.join(name), text).unwrap();
+        }
+        let bridge = prepare_bridge(&cluster, "bridge");
+        Stage { bridge, cluster, seed, _seat: seat }
     }
 }
 
-fn prepare_bridge(cluster: &Cluster, stores: &[(String, String)]) -> Process {
+/// A process that plays the bridge and nothing else, and has no more configuration than that needs.
+pub(crate) fn prepare_bridge(cluster: &Cluster, name: &'static str) -> Process {
     let dir = cluster.dir();
-    let folder = dir.join("stores");
-    fs::create_dir_all(&folder).unwrap();
-    for (name, text) in stores {
-        fs::write(folder.join(name), text).unwrap();
-    }
-    let config = dir.join("bridge.toml");
-    fs::write(&config, "stores_dir = \"stores\"\nallow_private_hosts = [\"127.0.0.1\"]\n").unwrap();
-    let arguments = vec![cluster.nats().url(), config.display().to_string()];
-    let program = Program::new(PathBuf::from(env!("CARGO_BIN_EXE_test-bridge")));
-    Process::new("bridge", program, arguments, dir.join("bridge.log"))
+    let config = dir.join(format!("{name}.toml"));
+    let urls = &cluster.broker.config().nats.urls;
+    let text = format!(
+        "roles = [\"bridge\"]\n[nats]\nurls = {urls:?}\n[bridge]\nstores_dir = \"stores\"\n\
+         allow_private_hosts = [\"127.0.0.1\"]\n"
+    );
+    fs::write(&config, text).unwrap();
+    let arguments = ["serve", "--config", &config.to_string_lossy()].map(str::to_owned).to_vec();
+    Process::new(name, tests::programs!().broker, arguments, dir.join(format!("{name}.log")))
 }
 
 /// Starts it and returns when it listens.
@@ -189,32 +141,6 @@ pub(crate) async fn start_bridge(bridge: &mut Process) {
     .unwrap();
 }
 
-/// The gateway's part: what a store calls back goes into the stream, under its id.
-async fn take_call_backs(address: SocketAddr, client: async_nats::Client) {
-    let take = |State(client): State<async_nats::Client>,
-                UrlPath(partner): UrlPath<String>,
-                headers: axum::http::HeaderMap,
-                body: Bytes| async move {
-        let Some(id) = headers.get("webhook-id").and_then(|id| id.to_str().ok()) else {
-            return StatusCode::BAD_REQUEST;
-        };
-        let mut kept = HeaderMap::new();
-        kept.insert("Nats-Msg-Id", format!("{partner}.{id}"));
-        kept.insert("webhook-id", id);
-        let subject = partner_callback(&PartnerId::parse(&partner).unwrap());
-        let jetstream = async_nats::jetstream::new(client);
-        let stored = async { jetstream.publish_with_headers(subject, kept, body).await?.await };
-        match stored.await {
-            Ok(_) => StatusCode::NO_CONTENT,
-            Err(_) => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    };
-    let router =
-        Router::new().route("/v1/partners/{partner}/callbacks", post(take)).with_state(client);
-    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
-    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-}
-
 impl Stage {
     /// The first notification of `request` with this outcome.
     pub(crate) async fn told(&mut self, request: RequestId, outcome: NotificationOutcome) {
@@ -223,6 +149,16 @@ impl Stage {
         if let Err(error) = told {
             panic!("{error}\nthe log of the bridge ends:\n{}", self.bridge.log_tail());
         }
+    }
+
+    /// Waits for words in its log.
+    pub(crate) async fn bridge_says(&self, words: &str) {
+        wait::until(format!("the bridge says {words:?}"), SOON, async || {
+            let log = fs::read_to_string(self.bridge.log_path()).unwrap_or_default();
+            Ok(log.contains(words).then_some(()))
+        })
+        .await
+        .unwrap();
     }
 
     /// The last act: everything comes to rest, and the auditor finds nothing.

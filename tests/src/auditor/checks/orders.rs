@@ -7,6 +7,7 @@ use schemas::purchase::PurchaseStatus;
 use schemas::{RequestId, Timestamp};
 
 use super::Findings;
+use super::last_words::LastWords;
 use crate::auditor::casebook::{Case, Casebook, Step};
 
 /// P1, invariant AtMostOneLive: for every request and every instant, at most one order stands.
@@ -108,11 +109,16 @@ pub(in crate::auditor) fn right_goods(book: &Casebook<'_>, findings: &mut Findin
 /// store, every earlier order of the request is refused for good, tombstoned, ended, or past the
 /// time in which it could be accepted.
 pub(in crate::auditor) fn unknown_is_not_no(book: &Casebook<'_>, findings: &mut Findings) {
+    let last_words = LastWords::of(book);
+    last_words.were_kept(book, findings);
     for (request, case) in &book.cases {
         for later in &case.orders {
             let Some(arrived) = first_place(later) else { continue };
             for earlier in case.orders.iter().filter(|order| order.attempt < later.attempt) {
                 findings.examine();
+                if last_words.on(earlier).is_some_and(|said| said <= arrived) {
+                    continue;
+                }
                 if let Some(open) = still_open(book, earlier, arrived) {
                     findings.about(*request, not_proven((earlier, later), arrived, &open));
                 }

@@ -19,6 +19,8 @@ pub struct Background {
     /// cap, or take an order they said they would not take. What they do to a request is bounded
     /// and alarmed, not impossible.
     pub liars: BTreeSet<PartnerId>,
+    /// Stores that the bridge speaks for: what their ledgers say is not all of what binds them.
+    pub bridged: BTreeSet<PartnerId>,
     /// Cursors and marks of the re-opened store.
     pub meta: Option<Meta>,
     /// The content of the store, each time it was read at rest: before it was closed and after

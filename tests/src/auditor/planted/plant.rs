@@ -189,6 +189,13 @@ pub(super) const ALL: &[Plant] = &[
         let until = Timestamp::MAX;
         hold.state = ReservationState::Held { reservation_id, reserved_at: at, until };
     }),
+    ("unknown_is_not_no", "sent after the bridge had said that it would not be", |e| {
+        let store = first_of_two(e).partner.clone();
+        let replies =
+            e.messages.iter_mut().filter(|seen| is_in(seen, stream::name::PARTNER_REPLIES));
+        replies.for_each(|seen| seen.at = Timestamp::ZERO);
+        e.background.bridged.insert(store);
+    }),
     ("unknown_is_not_no", "bought elsewhere while the first store was undecided", |e| {
         first_of_two(e).state = OrderState::Open;
     }),

@@ -2,7 +2,7 @@
 //! partners and a pure payment provider, one message at a time. What it writes down is what a
 //! real run writes down.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use broker::store::disk::audit::{link, request_body};
 use broker::store::{
@@ -195,6 +195,7 @@ impl World {
             standing: crate::auditor::standing(&self.sim, &self.heads, &self.policy),
             vouched: Vec::new(),
             liars: crate::auditor::liars(&self.sim).collect(),
+            bridged: BTreeSet::new(),
             meta: Some(meta),
             readings: vec![Digest::of(b"all of it"); 2],
             virtual_time: true,
