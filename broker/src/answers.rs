@@ -86,7 +86,7 @@ impl Fate {
         match answer {
             Answer::Accepted { .. } | Answer::Taken => Self::Done,
             // Asked by nobody who sends messages.
-            Answer::Ranking(_) => Self::Done,
+            Answer::Ranking(_) | Answer::Sweeps(_) => Self::Done,
             Answer::Rejected { reason, retry_after, .. } if reason.is_transient() => {
                 Self::Later(retry_after)
             }

@@ -4,6 +4,7 @@
 
 pub mod letters;
 pub mod partners;
+pub mod sweeps;
 
 use broker_core::PurchaseRequest;
 use broker_core::event::{OperatorWord, Ruling};

@@ -8,6 +8,7 @@ mod partners;
 mod receipt;
 pub mod reply;
 pub mod room;
+mod sweeps;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -141,8 +142,7 @@ impl Calls {
                 tokio::spawn(list::answer(call, customer, storage));
             }
             PurchaseOperation::Receipt => {
-                let storage = Arc::clone(&self.storage);
-                tokio::spawn(receipt::answer(call, customer, storage));
+                tokio::spawn(receipt::answer(call, customer, self.clone()));
             }
             PurchaseOperation::Get => self.get(call, customer).await,
             PurchaseOperation::Create

@@ -8,6 +8,7 @@ pub mod partner;
 pub mod payment;
 pub mod quote;
 pub mod receipt;
+pub mod running;
 mod search;
 pub mod token;
 pub mod view;

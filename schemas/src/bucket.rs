@@ -31,9 +31,23 @@ pub const NOTIFIER_ENDPOINTS: BucketSpec = BucketSpec {
     max_value_size: RECORD_BYTES_MAX,
 };
 
+/// What an Idempotency-Key stands for, by a digest of operation, customer and key.
+pub const GATEWAY_KEYS: BucketSpec = BucketSpec {
+    name: "gateway_keys",
+    description: "Idempotency-Key of an HTTP call → id of its request.",
+    max_value_size: RECORD_BYTES_MAX,
+};
+
+/// Calls to bookstores: `order.<partner_id>.<key>`, `hold.<partner_id>.<key>`.
+pub const BRIDGE_CALLS: BucketSpec = BucketSpec {
+    name: "bridge_calls",
+    description: "What the bridge sent to bookstores, and what came of it.",
+    max_value_size: 2 * RECORD_BYTES_MAX,
+};
+
 /// Every bucket of the product.
-pub const fn all() -> [BucketSpec; 2] {
-    [NOTIFIER_DELIVERIES, NOTIFIER_ENDPOINTS]
+pub const fn all() -> [BucketSpec; 4] {
+    [NOTIFIER_DELIVERIES, NOTIFIER_ENDPOINTS, GATEWAY_KEYS, BRIDGE_CALLS]
 }
 
 #[cfg(test)]

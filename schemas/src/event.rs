@@ -13,12 +13,14 @@ mod dead_letter;
 mod headers;
 mod notification;
 mod receipt;
+mod running;
 mod search;
 
 pub use dead_letter::{DEAD_PAYLOAD_BYTES_MAX, DeadLetter, DeadPayload, OriginalError};
 pub use headers::{EventHeaders, HeaderError};
 pub use notification::{Notification, NotificationOutcome};
 pub use receipt::{Receipt, UnaffordableQuote, UnaffordableReason, Verdict};
+pub use running::{RunningOffer, RunningSweep};
 pub use search::{
     ASKED_LISTED_MAX, AnswerSource, AskedPartner, CallOutcome, Degraded, RoundReason, Search,
     SearchEnding, SearchRound, SkipReason, SkippedPartners,

@@ -25,6 +25,7 @@ pub mod payment;
 pub mod problem;
 pub mod purchase;
 pub mod reject;
+pub mod secret;
 pub mod stream;
 pub mod subject;
 pub mod text;

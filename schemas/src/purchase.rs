@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::Receipt;
+use crate::event::{Receipt, RunningSweep};
 use crate::id::{CommandId, OrderId, PartnerId, PaymentToken, RequestId};
 use crate::item::ItemIdentifier;
 use crate::problem::Problem;
@@ -295,7 +295,8 @@ pub enum ListReply {
     Rejected(Problem),
 }
 
-/// Answer to receipt: what the last sweep found and what was decided from it.
+/// Answer to receipt: what the last sweep found and what was decided from it, and what the one
+/// under way has found so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum ReceiptReply {
@@ -304,6 +305,9 @@ pub enum ReceiptReply {
         /// Absent until the first sweep has ended.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         receipt: Option<Box<Receipt>>,
+        /// The sweep under way, which may end in another decision; absent while there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        running: Option<Box<RunningSweep>>,
     },
     Rejected(Problem),
 }

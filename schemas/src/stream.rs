@@ -105,12 +105,6 @@ pub mod name {
     pub const PARTNER_CALLBACKS: &str = "PARTNER_CALLBACKS";
 }
 
-/// Names of the buckets (key-value) of the doors.
-pub mod bucket {
-    /// What the bridge sent to bookstores, and what came of it.
-    pub const BRIDGE_CALLS: &str = "bridge_calls";
-}
-
 /// Every stream of the broker itself.
 pub fn all() -> Vec<StreamSpec> {
     let mut streams = purchase_streams().to_vec();

@@ -287,6 +287,8 @@ pub enum AdminOperation {
     Resolve,
     /// How partners stand.
     Partners,
+    /// Which sweeps are under way.
+    Sweeps,
     /// A partner is pinned or banned, or that is taken back.
     SteerPartner,
     /// A dead letter is deleted for ever.
@@ -300,6 +302,7 @@ impl AdminOperation {
             Self::Incidents => "incidents",
             Self::Resolve => "resolve",
             Self::Partners => "partners",
+            Self::Sweeps => "sweeps",
             Self::SteerPartner => "steer_partner",
             Self::DropDeadLetter => "drop_dead_letter",
         }

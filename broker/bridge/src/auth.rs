@@ -5,6 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Url};
+use schemas::secret::Secret;
 use schemas::{DurationMs, Timestamp};
 use tokio::sync::Mutex;
 
@@ -12,7 +13,6 @@ use crate::clock;
 use crate::http::guard::Guard;
 use crate::http::{CallError, Rendered, Sender};
 use crate::read::{Document, Format};
-use crate::secret::Word;
 use crate::store::file::AuthSection;
 use crate::store::{Store, StoreError};
 use crate::template::percent_encoded;
@@ -68,7 +68,7 @@ impl Auth {
                 let word = client_secret.read(dir).map_err(|why| error("client_secret", why))?;
                 let url = store.url(token_url).map_err(|why| error("token_url", why))?;
                 // Both are form-encoded before they are joined (RFC 6749, 2.3.1).
-                let encoded = Word::new(percent_encoded(word.reveal()));
+                let encoded = Secret::new(percent_encoded(word.reveal()));
                 let basic = basic(&percent_encoded(client_id), &encoded);
                 let mut body = "grant_type=client_credentials".to_owned();
                 if !scope.is_empty() {
@@ -160,7 +160,7 @@ impl Oauth2 {
     }
 }
 
-fn basic(user: &str, password: &Word) -> Result<HeaderValue, String> {
+fn basic(user: &str, password: &Secret) -> Result<HeaderValue, String> {
     let joined = format!("{user}:{}", password.reveal());
     secret_header(&format!("Basic {}", data_encoding::BASE64.encode(joined.as_bytes())))
 }

@@ -5,6 +5,7 @@
 use async_nats::jetstream::Context;
 use async_nats::jetstream::kv::{self, CreateErrorKind, UpdateErrorKind};
 use async_nats::jetstream::stream::StorageType;
+use schemas::bucket::BRIDGE_CALLS;
 use schemas::id::{Key, MessageId, OrderId, ReservationId};
 use schemas::partner::{CommandHeader, ReplyHeader};
 use schemas::text::Text;
@@ -12,9 +13,6 @@ use schemas::{Money, PartnerId, RequestId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::config::BridgeConfig;
-
-/// Largest record: a header and a store's names for an order.
-const RECORD_BYTES_MAX: i32 = 8 * 1024;
 
 /// Why a record could not be read or written. Nothing was called then.
 #[derive(Debug, thiserror::Error)]
@@ -137,9 +135,9 @@ pub(crate) struct Calls {
 impl Calls {
     pub(crate) async fn open(jetstream: &Context, config: &BridgeConfig) -> Result<Self, String> {
         let bucket = kv::Config {
-            bucket: schemas::stream::bucket::BRIDGE_CALLS.to_owned(),
-            description: "What the bridge sent to bookstores, and what came of it.".to_owned(),
-            max_value_size: RECORD_BYTES_MAX,
+            bucket: BRIDGE_CALLS.name.to_owned(),
+            description: BRIDGE_CALLS.description.to_owned(),
+            max_value_size: i32::try_from(BRIDGE_CALLS.max_value_size).unwrap_or(i32::MAX),
             history: 1,
             max_age: config.calls_age_max_ms.into(),
             max_bytes: i64::try_from(config.calls_bytes_max).unwrap_or(i64::MAX),

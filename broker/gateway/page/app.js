@@ -1,10 +1,10 @@
 import { amount, call, clock, complain, element, follow, minor, money, newKey, say, token } from "./api.js";
-import { plot } from "./plot.js";
+import { offers, plot, quotes as seen } from "./plot.js";
 
 const $ = (id) => document.getElementById(id);
 const OPEN = new Set(["pending", "searching", "quoted", "out_of_stock", "ordering"]);
 const known = new Map();
-let chosen, stop, next, canBuy = false, tokens = new Map();
+let chosen, stop, next, glance, canBuy = false, tokens = new Map();
 
 const WORDS = {
   created: "Accepted, and safely written down.", updated: "Changed.", quoted: "In stock, but above the limit.",
@@ -113,10 +113,29 @@ function heard(event) {
 
 const cost = (quote, currency) => ["item", "shipping", "tax", "fee"].filter((part) => quote[part] !== undefined).map((part) => `${part} ${amount(quote[part], currency)}`).join(", ");
 
+// How soon to look again: a sweep lasts a second or two, and between sweeps little happens.
+const PAUSE = { pending: 400, searching: 400, quoted: 2000, out_of_stock: 2000 };
+
+function underWay(sweep) {
+  const best = sweep.offers.filter((offer) => offer.affordable).sort((a, b) => a.total.amount - b.total.amount)[0];
+  return [
+    element("h3", {}, "Asking stores now"),
+    element("p", { id: "under-way" }, `${sweep.answered} of ${sweep.eligible} stores answered. ${best ? `Best so far: ${money(best.total)} at ${best.partner_id}.` : "Nothing within the limit yet."}`),
+    element("div", { class: "scroll" }, plot(offers(sweep), sweep.max_total)),
+  ];
+}
+
 async function receipt(id) {
-  let found;
-  try { found = (await call("GET", `/v1/purchase-requests/${id}/receipt`)).receipt; } catch { return; }
-  if (!found || id !== chosen) return;
+  clearTimeout(glance);
+  let answer = {};
+  try { answer = await call("GET", `/v1/purchase-requests/${id}/receipt`); } catch { /* the next look tells */ }
+  if (id !== chosen) return;
+  clearTimeout(glance);
+  const pause = answer.running ? PAUSE.searching : PAUSE[known.get(id)?.status];
+  if (pause) glance = setTimeout(() => receipt(id), document.visibilityState === "visible" ? pause : 5000);
+  if (answer.running) return $("receipt").replaceChildren(...underWay(answer.running));
+  const found = answer.receipt;
+  if (!found) return;
   const currency = found.max_total.currency;
   const verdict = {
     buy: () => `${found.winner.partner_id} had the best price: ${money(found.winner.total)} (${cost(found.winner, currency)}).`,
@@ -135,7 +154,7 @@ async function receipt(id) {
   $("receipt").replaceChildren(
     element("h3", {}, "Receipt"),
     element("p", { id: "verdict" }, `${verdict} ${found.answered} of ${found.eligible} stores answered${skipped ? `, ${skipped} were not asked` : ""}.`),
-    element("div", { class: "scroll" }, plot(found)), element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))));
+    element("div", { class: "scroll" }, plot(seen(found), found.max_total)), element("div", { class: "scroll" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows))));
 }
 
 async function enter() {

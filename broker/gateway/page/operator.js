@@ -11,6 +11,14 @@ function table(heads, rows) {
   return element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
 }
 
+async function sweeps() {
+  const { sweeps } = await call("GET", "/v1/operator/sweeps");
+  const best = (sweep) => sweep.offers.filter((offer) => offer.affordable).sort((a, b) => a.total.amount - b.total.amount)[0];
+  const row = (sweep) => element("tr", {}, cell(sweep.isbn), cell(sweep.customer_id), cell(money(sweep.max_total), true), cell(clock(sweep.started_at)),
+    cell(`${sweep.answered} of ${sweep.eligible}`, true), cell(best(sweep) && `${money(best(sweep).total)} at ${best(sweep).partner_id}`));
+  $("sweeps").replaceChildren(sweeps.length ? table(["Book", "Customer", "At most", "Since", "Answered", "Best so far"], sweeps.map(row)) : element("p", {}, "None at this moment."));
+}
+
 async function partners() {
   const { partners } = await call("GET", "/v1/operator/partners");
   $("partners").replaceChildren(table(
@@ -88,13 +96,13 @@ async function incidents() {
 
 async function look() {
   const open = [...document.querySelectorAll("#letters details[open]")].map((one) => one.dataset.letter);
-  await Promise.all([partners(), letters(), incidents()]);
+  await Promise.all([sweeps(), partners(), letters(), incidents()]);
   for (const number of open) document.querySelector(`#letters [data-letter="${number}"]`)?.setAttribute("open", "");
 }
 
 async function refresh() {
   try { if (document.visibilityState === "visible" && token.get()) await look(); } catch { /* the next look tells */ }
-  setTimeout(refresh, 5000);
+  setTimeout(refresh, 2000);
 }
 
 async function enter() {

@@ -17,17 +17,22 @@ export function quotes(receipt) {
   for (const round of receipt.search?.rounds || []) {
     for (const asked of round.asked) took.set(asked.partner_id, round.after_ms + asked.took_ms);
   }
-  const one = (quote, kind) => ({ partner: quote.partner_id, total: quote.total?.amount, kind, ms: took.get(quote.partner_id) ?? 0 });
+  const one = (quote, kind) => ({ partner: quote.partner_id, total: quote.total?.amount, currency: quote.total?.currency, kind, ms: took.get(quote.partner_id) ?? 0 });
   return [
     ...(receipt.winner ? [one(receipt.winner, "won")] : []),
     ...receipt.beaten.map((quote) => one(quote, "fits")),
     ...receipt.unaffordable.map((quote) => one(quote, "dear")),
-  ].filter((quote) => quote.total !== undefined);
+  ].filter((quote) => quote.total !== undefined && quote.currency === receipt.max_total.currency);
 }
 
-export function plot(receipt) {
-  const all = quotes(receipt);
-  const limit = receipt.max_total.amount, currency = receipt.max_total.currency;
+// What has come so far in a sweep that has not ended.
+export function offers(running) {
+  const one = (offer) => ({ partner: offer.partner_id, total: offer.total?.amount, kind: offer.affordable ? "fits" : "dear", ms: new Date(offer.offered_at) - new Date(running.started_at) });
+  return running.offers.filter((offer) => offer.total && offer.currency === running.max_total.currency).map(one);
+}
+
+export function plot(all, max) {
+  const limit = max.amount, currency = max.currency;
   const slowest = Math.max(100, ...all.map((quote) => quote.ms)) * 1.05;
   const prices = [limit, ...all.map((quote) => quote.total)];
   const low = Math.min(...prices) * 0.97, high = Math.max(...prices) * 1.03 + 1;

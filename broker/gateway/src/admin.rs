@@ -14,8 +14,6 @@ use serde_json::{Map, Value};
 use crate::problem::{Own, Refusal};
 use crate::shared::Shared;
 
-/// Says in a replayed message which letter it was.
-const REPLAY_OF: &str = "Broker-Replay-Of";
 /// Deleted letters leave gaps; so many are passed over for one page.
 const GAP_MAX: u64 = 1_000;
 
@@ -83,10 +81,9 @@ impl Shared {
             Refusal::reason(RejectReason::TransitionNotAllowed, detail)
         })?;
         let mut headers = HeaderMap::new();
-        for (name, value) in letter.replayed_headers() {
+        for (name, value) in letter.replayed_headers(number) {
             headers.insert(name, value);
         }
-        headers.insert(REPLAY_OF, number.to_string());
         let subject = letter.subject.clone();
         if of_subject(&subject).is_some() {
             let sent = self.jetstream.publish_with_headers(subject.clone(), headers, body.into());

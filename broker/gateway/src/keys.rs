@@ -15,14 +15,13 @@ use async_nats::jetstream::stream::StorageType;
 use axum::http::HeaderMap;
 use data_encoding::HEXLOWER;
 use ring::digest::{Context, SHA256};
+use schemas::bucket::GATEWAY_KEYS;
 use schemas::id::CommandId;
 use schemas::{CustomerId, DurationMs, RequestId, Timestamp, json};
 use serde::{Deserialize, Serialize};
 
 use crate::problem::{Own, Refusal};
 
-/// The bucket.
-const BUCKET: &str = "gateway_keys";
 /// As long as the broker takes request ids of before; afterwards an old key is a new one.
 const MAX_AGE: Duration = Duration::from_secs(120 * 24 * 3600);
 /// About two million records; a full bucket refuses further keys, and those that are UUIDs go on.
@@ -143,14 +142,15 @@ impl Keys {
         jetstream: &jetstream::Context,
     ) -> Result<Self, jetstream::context::CreateKeyValueError> {
         let config = kv::Config {
-            bucket: BUCKET.to_owned(),
-            description: "Idempotency-Key of an HTTP call → id of its request".to_owned(),
+            bucket: GATEWAY_KEYS.name.to_owned(),
+            description: GATEWAY_KEYS.description.to_owned(),
+            max_value_size: i32::try_from(GATEWAY_KEYS.max_value_size).unwrap_or(i32::MAX),
             max_age: MAX_AGE,
             max_bytes: BUCKET_BYTES_MAX,
             storage: StorageType::File,
             ..kv::Config::default()
         };
-        let store = match jetstream.get_key_value(BUCKET).await {
+        let store = match jetstream.get_key_value(GATEWAY_KEYS.name).await {
             Ok(store) => store,
             Err(_missing) => jetstream.create_key_value(config).await?,
         };

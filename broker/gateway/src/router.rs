@@ -40,6 +40,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/v1/partners/{partner_id}", get(operator::partner))
         .route("/v1/partners/{partner_id}/callbacks", post(callbacks::take))
         .route("/v1/operator/partners", get(operator::partners))
+        .route("/v1/operator/sweeps", get(operator::sweeps))
         .route("/v1/operator/incidents", get(operator::incidents))
         .route("/v1/operator/incidents/{request_id}/resolve", post(operator::resolve))
         .route("/v1/operator/dead-letters", get(operator::dead_letters))

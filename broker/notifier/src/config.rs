@@ -1,17 +1,16 @@
 //! `[notifier]` of the configuration.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use schemas::DurationMs;
 use serde::{Deserialize, Serialize};
 
 mod email;
-mod secret;
 mod webhook;
 
 pub use email::{EmailConfig, SmtpSecurity};
-pub use secret::{MASK, Secret};
+pub use schemas::secret::{MASK, Secret};
 pub use webhook::WebhookConfig;
 
 /// Who is told of outcomes, and how.
@@ -86,6 +85,16 @@ impl Default for NotifierConfig {
             email: None,
         }
     }
+}
+
+/// The secret that a file holds.
+///
+/// # Errors
+/// Names the file, and why it cannot be used.
+pub(crate) fn secret_file(file: &Path) -> Result<Secret, String> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).map_err(|e| format!("cannot read {shown}: {e}"))?;
+    Secret::of_file(&text).map_err(|why| format!("{shown} {why}"))
 }
 
 /// The broken key with the rule, as in `notifier.concurrency_max must be at least 1`.

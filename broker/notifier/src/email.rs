@@ -10,7 +10,7 @@ use lettre::transport::smtp::{AsyncSmtpTransport, response::Code};
 use lettre::{Address, AsyncTransport, Message, Tokio1Executor};
 use schemas::event::Notification;
 
-use crate::config::{EmailConfig, Secret, SmtpSecurity};
+use crate::config::{EmailConfig, SmtpSecurity, secret_file};
 use crate::key::DeliveryId;
 use crate::record::Why;
 
@@ -126,7 +126,7 @@ fn transport(config: &EmailConfig) -> Result<AsyncSmtpTransport<Tokio1Executor>,
         .timeout(Some(config.timeout_ms.into()))
         .tls(tls(config)?);
     if let Some(user) = &config.user {
-        let read = config.password_file.as_deref().map(Secret::read).transpose();
+        let read = config.password_file.as_deref().map(secret_file).transpose();
         let password = read.map_err(EmailError)?.or_else(|| config.password.clone());
         let password = password.ok_or_else(|| EmailError("there is no password".to_owned()))?;
         builder = builder.credentials(Credentials::new(user.clone(), password.reveal().to_owned()));

@@ -12,7 +12,7 @@ use schemas::event::NotificationOutcome;
 use serde::Deserialize;
 use url::Url;
 
-use crate::config::{NotifierConfig, Secret};
+use crate::config::{NotifierConfig, Secret, secret_file};
 use crate::key::Channel;
 use crate::webhook::guard;
 
@@ -238,7 +238,7 @@ impl WebhookText {
     fn check(self, base: &Path, config: &NotifierConfig) -> Result<WebhookWish, String> {
         let mut secrets = self.secrets;
         for file in &self.secret_files {
-            secrets.push(Secret::read(&base.join(file)).map_err(|e| format!("webhook: {e}"))?);
+            secrets.push(secret_file(&base.join(file)).map_err(|e| format!("webhook: {e}"))?);
         }
         if secrets.is_empty() || secrets.len() > SECRETS_MAX {
             return Err(format!("webhook must have 1 to {SECRETS_MAX} secrets, newest first"));

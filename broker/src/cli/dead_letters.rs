@@ -19,8 +19,6 @@ use super::out;
 use super::values::wire_name;
 use crate::operator::letters::{DropDeadLetter, DropReply, Dropped};
 
-/// Says in a replayed message which letter it was.
-const REPLAY_OF: &str = "Broker-Replay-Of";
 /// Deleted letters leave gaps; so many of them are passed over for one list.
 const GAP_MAX: u64 = 10_000;
 /// Most characters of a detail in a list.
@@ -233,10 +231,9 @@ fn original(number: u64, letter: &DeadLetter) -> Result<Bytes, CliError> {
 
 fn headers(number: u64, letter: &DeadLetter) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    for (name, value) in letter.replayed_headers() {
+    for (name, value) in letter.replayed_headers(number) {
         headers.insert(name, value);
     }
-    headers.insert(REPLAY_OF, number.to_string());
     headers
 }
 
@@ -318,6 +315,6 @@ mod tests {
         let headers = headers(9, &letter);
         assert!(headers.get("Nats-Msg-Id").is_none());
         assert_eq!(headers.get("traceparent").unwrap().as_str(), "00-1");
-        assert_eq!(headers.get(REPLAY_OF).unwrap().as_str(), "9");
+        assert_eq!(headers.get("Broker-Replay-Of").unwrap().as_str(), "9");
     }
 }

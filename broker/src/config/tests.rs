@@ -102,11 +102,11 @@ fn without_a_file_the_environment_is_enough() {
 #[test]
 fn every_misspelt_key_is_refused_with_its_line_and_the_one_that_was_meant() {
     let text = format!("{SMALLEST}\n[limits]\nintake_maximum = 5\n[logs]\nfilter = \"x\"\n");
-    let message = world(&text).env("BROKER__SHUTDOWN_MS", "5").set("nats.url=x").message();
+    let message = world(&text).env("BROKER__BACKUP_DIR", "x").set("nats.url=x").message();
     for expected in [
         "broker.toml:10: limits.intake_maximum: there is no such key; did you mean limits.intake_max?",
         "broker.toml:12: logs.filter: there is no such key; did you mean log.filter?",
-        "BROKER__SHUTDOWN_MS: shutdown_ms: there is no such key; did you mean limits.shutdown_ms?",
+        "BROKER__BACKUP_DIR: backup_dir: there is no such key; did you mean store.backup_dir?",
         "--set nats.url: nats.url: there is no such key; did you mean nats.urls?",
     ] {
         assert!(message.contains(expected), "{expected}\nnot in\n{message}");

@@ -26,10 +26,11 @@ const PAGE_MAX: usize = 200;
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// The operations that the micro service offers; a backup is somebody else's.
-pub(super) const OFFERED: [AdminOperation; 5] = [
+pub(super) const OFFERED: [AdminOperation; 6] = [
     AdminOperation::Incidents,
     AdminOperation::Resolve,
     AdminOperation::Partners,
+    AdminOperation::Sweeps,
     AdminOperation::SteerPartner,
     AdminOperation::DropDeadLetter,
 ];
@@ -45,6 +46,7 @@ impl Calls {
                     AdminOperation::Incidents => self.incidents(&request).await,
                     AdminOperation::Resolve => self.resolve(&request).await,
                     AdminOperation::Partners => self.standings().await,
+                    AdminOperation::Sweeps => self.sweeps().await,
                     AdminOperation::SteerPartner => self.steer_partner(&request).await,
                     AdminOperation::DropDeadLetter => self.drop_dead_letter(&request).await,
                     AdminOperation::Backup => continue,
@@ -83,7 +85,7 @@ impl Calls {
             Answer::Rejected { reason, detail, retry_after } => {
                 Err(view::problem(reason, detail, retry_after).with_request(about))
             }
-            Answer::Accepted { .. } | Answer::Taken | Answer::Ranking(_) => {
+            Answer::Accepted { .. } | Answer::Taken | Answer::Ranking(_) | Answer::Sweeps(_) => {
                 let nothing = || Problem::new(RejectReason::Internal, "nothing was changed");
                 view::reply(answer, Some(about)).map(|reply| body(&reply)).ok_or_else(nothing)
             }

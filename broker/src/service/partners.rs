@@ -23,7 +23,7 @@ impl Calls {
             Answer::Rejected { reason, detail, retry_after } => {
                 Err(view::problem(reason, detail, retry_after))
             }
-            Answer::Accepted { .. } | Answer::Taken => Err(another_answer()),
+            Answer::Accepted { .. } | Answer::Taken | Answer::Sweeps(_) => Err(another_answer()),
         }
     }
 
@@ -40,11 +40,13 @@ impl Calls {
             Answer::Rejected { reason, detail, retry_after } => {
                 Err(view::problem(reason, detail, retry_after))
             }
-            Answer::Accepted { .. } | Answer::Ranking(_) => Err(another_answer()),
+            Answer::Accepted { .. } | Answer::Ranking(_) | Answer::Sweeps(_) => {
+                Err(another_answer())
+            }
         }
     }
 }
 
-fn another_answer() -> Problem {
+pub(super) fn another_answer() -> Problem {
     Problem::new(RejectReason::Internal, "the engine answered another question")
 }

@@ -20,7 +20,7 @@ pub fn reply(answer: Answer, request: Option<RequestId>) -> Option<CommandReply>
             problem.request_id = request;
             Some(CommandReply::Rejected(problem))
         }
-        Answer::Taken | Answer::Ranking(_) => None,
+        Answer::Taken | Answer::Ranking(_) | Answer::Sweeps(_) => None,
     }
 }
 

@@ -14,6 +14,9 @@ use crate::{RejectReason, Timestamp};
 /// the server's message limit.
 pub const DEAD_PAYLOAD_BYTES_MAX: usize = 256 * 1024;
 
+/// Says in a replayed message which letter it was.
+const REPLAY_OF: &str = "Broker-Replay-Of";
+
 /// A text that is no longer than this as JSON is kept as text, whatever is in it.
 const TEXT_BYTES_READABLE: usize = 16 * 1024;
 
@@ -121,13 +124,13 @@ impl DeadLetter {
         if whole { Ok(bytes) } else { Err(OriginalError::Cut) }
     }
 
-    /// The headers with which the original is published once more: without what belongs to the
-    /// transport, because the server would take the same message id for a copy.
-    pub fn replayed_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+    /// The headers with which the original is published once more as letter `number`: without what
+    /// belongs to the transport, because the server would take the same message id for a copy.
+    pub fn replayed_headers(&self, number: u64) -> impl Iterator<Item = (&str, String)> {
         let transport =
             |name: &str| name.to_ascii_lowercase().starts_with("nats-") || name == OUTBOX_CURSOR;
-        let all = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        all.filter(move |(name, _)| !transport(name))
+        let all = self.headers.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        all.filter(move |(name, _)| !transport(name)).chain([(REPLAY_OF, number.to_string())])
     }
 
     /// CloudEvents `type` of every dead letter.

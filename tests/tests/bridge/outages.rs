@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use partner_sim::profile::ProfileName::Calm;
+use schemas::bucket::BRIDGE_CALLS;
 use schemas::event::NotificationOutcome;
 use schemas::partner::PartnerOutcome;
-use schemas::stream::bucket::BRIDGE_CALLS;
 use tests::harness::{Example, Order, book, wait};
 
 use crate::rogue::{Rogue, json};
@@ -69,7 +69,7 @@ async fn without_room_for_its_record_no_order_is_sent_and_with_room_it_is() {
     stage.bridge.set_env("BROKER__BRIDGE__CALLS_BYTES_MAX", (1 << 20).to_string());
     start_bridge(&mut stage.bridge).await;
     let jetstream = async_nats::jetstream::new(stage.client().clone());
-    let bucket = jetstream.get_key_value(BRIDGE_CALLS).await.unwrap();
+    let bucket = jetstream.get_key_value(BRIDGE_CALLS.name).await.unwrap();
     let filler = || bytes::Bytes::from(vec![b'x'; 8 * 1024]);
     let mut filled = 0;
     while bucket.put(format!("filler.{filled}"), filler()).await.is_ok() {
@@ -82,7 +82,7 @@ async fn without_room_for_its_record_no_order_is_sent_and_with_room_it_is() {
     stage.place("k1", 1, LONG).await;
     stage.bridge_says("a command is put off").await;
     assert_eq!(rogue.calls(ORDER), 0);
-    jetstream.get_stream(format!("KV_{BRIDGE_CALLS}")).await.unwrap().purge().await.unwrap();
+    jetstream.get_stream(format!("KV_{}", BRIDGE_CALLS.name)).await.unwrap().purge().await.unwrap();
     let told = stage.answered("test-place-1").await;
     assert!(matches!(told, PartnerOutcome::Confirmed { .. }), "{told:?}");
     assert_eq!(rogue.calls(ORDER), 1);

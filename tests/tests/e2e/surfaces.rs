@@ -64,6 +64,31 @@ async fn a_customer_lists_their_own_requests_newest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_customer_sees_offers_while_others_are_still_awaited() {
+    let slow = toml::toml! { quotes = { latency = { p50_ms = 1500, p99_ms = 1500 } } };
+    let world = world("running sweep", 147).partner("near", Instant);
+    let stage = start(world.partner_with("far", Instant, slow)).await;
+    let create = Order::of(book(1321)).max_total(1).build();
+    let ann = stage.requester("ann");
+    ann.publish_create(&create).await.unwrap();
+    let sweep = wait::until("an offer of a sweep under way", SOON, async || {
+        let found = ann.receipt(create.request_id).await?;
+        let ReceiptReply::Found { running, .. } = found else { return Ok(None) };
+        Ok(running.filter(|running| !running.offers.is_empty()))
+    });
+    let sweep = sweep.await.unwrap();
+    assert_eq!((sweep.sweep, sweep.eligible, sweep.asked, sweep.answered), (1, 2, 2, 1));
+    let [offer] = &sweep.offers[..] else { panic!("{sweep:?}") };
+    assert_eq!(offer.partner_id.as_str(), "near");
+    assert!(!offer.affordable && offer.total.is_some(), "{offer:?}");
+    assert!(sweep.started_at <= offer.offered_at && offer.offered_at < sweep.ends_by);
+    let refused = stage.requester("bob").receipt(create.request_id).await.unwrap();
+    assert!(matches!(refused, ReceiptReply::Rejected(_)), "{refused:?}");
+    ann.cancel(create.request_id).await.unwrap();
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_customer_reads_the_receipt_of_an_own_request_and_of_no_other() {
     let mut stage = start(world("receipt", 146).partners(Instant, 2)).await;
     let create = Order::of(book(1320)).build();
@@ -71,7 +96,8 @@ async fn a_customer_reads_the_receipt_of_an_own_request_and_of_no_other() {
     let told = stage.told(create.request_id, Ordered).await.receipt.unwrap();
     let found = stage.requester("ann").receipt(create.request_id).await.unwrap();
     let receipt = Some(Box::new(told));
-    assert_eq!(found, ReceiptReply::Found { request_id: create.request_id, receipt });
+    let request_id = create.request_id;
+    assert_eq!(found, ReceiptReply::Found { request_id, receipt, running: None });
     let refused = stage.requester("bob").receipt(create.request_id).await.unwrap();
     let ReceiptReply::Rejected(problem) = refused else { panic!("{refused:?}") };
     assert_eq!(problem.code, RejectReason::NotFound);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::outcome::Outcome;
 use crate::read::Format;
 use crate::read::amount::Unit;
-use crate::secret::Secret;
+use crate::secret::Given;
 
 /// The file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -117,20 +117,20 @@ pub enum AuthSection {
     ApiKey {
         /// The header that carries the key.
         header: String,
-        key: Secret,
+        key: Given,
         /// What stands before it, as in `Bearer `.
         #[serde(default)]
         prefix: String,
     },
     Basic {
         user: String,
-        password: Secret,
+        password: Given,
     },
     Oauth2ClientCredentials {
         /// Relative to `base_url`.
         token_url: String,
         client_id: String,
-        client_secret: Secret,
+        client_secret: Given,
         #[serde(default)]
         scope: String,
     },

@@ -33,6 +33,7 @@ impl Engine {
             | Input::NotSent { .. }
             | Input::Steer { .. }
             | Input::ShowRanking { .. }
+            | Input::ShowSweeps { .. }
             | Input::RankingKept(_)
             | Input::Operator { .. }
             | Input::Lapsed { .. }

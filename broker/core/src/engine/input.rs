@@ -81,6 +81,11 @@ pub enum Input {
     ShowRanking {
         origin: Origin,
     },
+    /// Somebody looks on: the running sweep of one request, or the running sweeps of all.
+    ShowSweeps {
+        origin: Origin,
+        of: Option<RequestId>,
+    },
     /// A snapshot of the ranking is durable.
     RankingKept(SnapshotNumber),
     /// A human's word about one request.

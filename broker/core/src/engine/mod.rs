@@ -35,6 +35,7 @@ mod postponing;
 mod put_off;
 pub mod ranking;
 mod repeats;
+pub mod showing;
 mod sweep;
 mod sweeping;
 mod timers;
@@ -266,6 +267,7 @@ impl Engine {
             }
             Input::Steer { origin, word } => self.steer(origin, *word),
             Input::ShowRanking { origin } => self.show_ranking(origin),
+            Input::ShowSweeps { origin, of } => self.show_sweeps(origin, of),
             Input::RankingKept(number) => self.ranking_kept(number),
             Input::Operator { origin, request, word } => {
                 self.enqueue(request, Some(origin), None, Task::Operator(word));

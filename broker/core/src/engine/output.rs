@@ -15,6 +15,7 @@ use super::limits::ladder::Rung;
 use super::limits::load::PartnerLoad;
 use super::ranking::snapshot::Snapshot;
 use super::ranking::{Demotion, View};
+use super::showing::RunningSweep;
 use crate::batch::Batch;
 use crate::partner::PartnerIndex;
 use crate::receipt::search::{Ending, Opening, SkipReason};
@@ -71,6 +72,8 @@ pub enum Answer {
     Taken,
     /// How partners stand and what limits them now, in the order of the directory.
     Ranking(Vec<(PartnerId, View, PartnerLoad)>),
+    /// Sweeps that have not ended, oldest first.
+    Sweeps(Vec<RunningSweep>),
 }
 
 /// Something worth counting.

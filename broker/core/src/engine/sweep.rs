@@ -318,6 +318,12 @@ impl Sweep {
         self.calls.iter().filter(|call| call.planned.counts && call.answered()).count()
     }
 
+    /// When the partner's offer came.
+    pub(super) fn offered_at(&self, partner: PartnerIndex) -> Option<Timestamp> {
+        let call = self.calls.iter().find(|call| call.partner() == partner)?;
+        matches!(call.state, CallState::Ended(Came::Offer)).then_some(call.ended_at)
+    }
+
     /// Questions it sent; those of others that it waited for aside.
     pub(super) fn called(&self) -> usize {
         let sent = |call: &&Call| call.copies > 0 && call.source == Source::Asked;

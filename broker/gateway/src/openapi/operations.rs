@@ -359,6 +359,14 @@ fn operators() -> Vec<Operation> {
             object(),
         ),
         read(
+            "listSweeps",
+            "/v1/operator/sweeps",
+            "operators",
+            "The sweeps under way, oldest first, with what they have found so far",
+            Vec::new(),
+            object(),
+        ),
+        read(
             "listIncidents",
             "/v1/operator/incidents",
             "operators",

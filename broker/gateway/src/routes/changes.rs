@@ -26,9 +26,8 @@ pub(crate) async fn update(
     headers: HeaderMap,
     JsonObject(mut body): JsonObject,
 ) -> Result<Response, Refusal> {
-    let command = IdempotencyKey::read(&headers)?.map_or_else(new_command, |key| key.command());
     let version = if_match(&headers)?;
-    address(&mut body, request, &command)?;
+    address(&mut body, request, &command(&headers)?)?;
     if let Some(version) = version {
         body.insert("if_version".to_owned(), version.into());
     }
@@ -42,8 +41,7 @@ pub(crate) async fn cancel(
     headers: HeaderMap,
     MaybeJsonObject(mut body): MaybeJsonObject,
 ) -> Result<Response, Refusal> {
-    let command = IdempotencyKey::read(&headers)?.map_or_else(new_command, |key| key.command());
-    address(&mut body, request, &command)?;
+    address(&mut body, request, &command(&headers)?)?;
     send(&shared, &caller, PurchaseOperation::Cancel, body, &headers).await
 }
 
@@ -57,6 +55,11 @@ pub(crate) async fn accept_quote(
     let command = IdempotencyKey::required(&headers)?.command();
     address(&mut body, request, &command)?;
     send(&shared, &caller, PurchaseOperation::AcceptQuote, body, &headers).await
+}
+
+/// Who sends no key sends something new each time.
+fn command(headers: &HeaderMap) -> Result<CommandId, Refusal> {
+    Ok(IdempotencyKey::read(headers)?.map_or_else(new_command, |key| key.command()))
 }
 
 fn address(

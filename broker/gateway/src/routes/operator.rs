@@ -27,6 +27,16 @@ pub(crate) async fn partners(
     shared.operator(AdminOperation::Partners, b"{}".to_vec(), &headers).await.map(Json)
 }
 
+/// Who is being asked for what, right now.
+pub(crate) async fn sweeps(
+    State(shared): State<Shared>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Object, Refusal> {
+    caller.operates()?;
+    shared.operator(AdminOperation::Sweeps, b"{}".to_vec(), &headers).await.map(Json)
+}
+
 /// How one bookstore stands, also for itself.
 pub(crate) async fn partner(
     State(shared): State<Shared>,

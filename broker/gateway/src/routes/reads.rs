@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
-use schemas::event::Receipt;
+use schemas::event::{Receipt, RunningSweep};
 use schemas::purchase::{
     GetPurchase, LIST_PAGE_MAX, ListPurchases, ListReply, PurchaseStatus, PurchaseView,
     ReceiptReply,
@@ -113,6 +113,9 @@ pub(crate) struct Shown {
     /// What the last sweep found and what was decided from it; absent until it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) receipt: Option<Box<Receipt>>,
+    /// What the sweep under way has found so far; absent while there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) running: Option<Box<RunningSweep>>,
 }
 
 pub(crate) async fn receipt(
@@ -124,7 +127,9 @@ pub(crate) async fn receipt(
     let body = json::encode(&GetPurchase { request_id: request });
     let reply = shared.ask(PurchaseOperation::Receipt, caller.reads()?, body, &headers).await?;
     match reply {
-        ReceiptReply::Found { request_id, receipt } => Ok(Json(Shown { request_id, receipt })),
+        ReceiptReply::Found { request_id, receipt, running } => {
+            Ok(Json(Shown { request_id, receipt, running }))
+        }
         ReceiptReply::Rejected(problem) => Err(problem.into()),
     }
 }

@@ -4,8 +4,9 @@ use super::purchase::{ACCEPT_TOKEN, ordered, quote, quoted};
 use super::{at, customer, message_id, partner_id, request_id, usd};
 use crate::event::{
     AnswerSource, AskedPartner, CallOutcome, DeadLetter, Notification, NotificationOutcome,
-    PurchaseEvent, PurchaseEventKind, Receipt, RoundReason, Search, SearchEnding, SearchRound,
-    SkipReason, SkippedPartners, UnaffordableQuote, UnaffordableReason, Verdict,
+    PurchaseEvent, PurchaseEventKind, Receipt, RoundReason, RunningOffer, RunningSweep, Search,
+    SearchEnding, SearchRound, SkipReason, SkippedPartners, UnaffordableQuote, UnaffordableReason,
+    Verdict,
 };
 use crate::purchase::{PurchaseStatus, PurchaseView, Strategy};
 use crate::stream::name;
@@ -21,6 +22,32 @@ pub fn purchase_event() -> PurchaseEvent {
         event: PurchaseEventKind::Ordered,
         at: at("12:00:01.250"),
         request: ordered(),
+    }
+}
+
+pub(super) fn running() -> RunningSweep {
+    let stated = RunningOffer {
+        partner_id: partner_id("acme-books"),
+        offered_at: at("12:00:00.412"),
+        currency: Currency::USD,
+        total: Some(usd(2811)),
+        affordable: true,
+    };
+    let unstated = RunningOffer {
+        partner_id: partner_id("quiet-books"),
+        total: None,
+        affordable: false,
+        ..stated
+    };
+    RunningSweep {
+        sweep: 2,
+        started_at: at("12:00:00.250"),
+        ends_by: at("12:00:02.250"),
+        max_total: usd(3000),
+        eligible: 6,
+        asked: 4,
+        answered: 3,
+        offers: vec![stated, unstated],
     }
 }
 

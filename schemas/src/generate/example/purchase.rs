@@ -189,10 +189,12 @@ pub fn list_replies() -> Vec<(&'static str, ListReply)> {
 }
 
 pub fn receipt_replies() -> Vec<(&'static str, ReceiptReply)> {
-    let found = |receipt| ReceiptReply::Found { request_id: request_id(), receipt };
+    let found =
+        |receipt, running| ReceiptReply::Found { request_id: request_id(), receipt, running };
     vec![
-        ("found", found(Some(Box::new(super::event::receipt())))),
-        ("not_yet", found(None)),
+        ("found", found(Some(Box::new(super::event::receipt())), None)),
+        ("under_way", found(None, Some(Box::new(super::event::running())))),
+        ("not_yet", found(None, None)),
         ("rejected", ReceiptReply::Rejected(problem())),
     ]
 }

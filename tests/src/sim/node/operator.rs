@@ -39,7 +39,9 @@ pub(super) fn told_operator(word: &Word, answer: &Answer, scene: &mut Scene) {
             scene.luck.coverage.note_reason(*reason);
             false
         }
-        Answer::Accepted { .. } | Answer::Ranking(_) => unreachable!("no answer to a word"),
+        Answer::Accepted { .. } | Answer::Ranking(_) | Answer::Sweeps(_) => {
+            unreachable!("no answer to a word")
+        }
     };
     if !kept {
         return;

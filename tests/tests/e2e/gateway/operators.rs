@@ -1,14 +1,16 @@
 //! What operators see and do through the door; the broker's own state says whether it was done.
 
 use async_nats::jetstream;
+use partner_sim::profile::ProfileName::Instant;
 use reqwest::Method;
 use schemas::subject::{PurchaseOperation, purchase_command};
 use schemas::{CustomerId, RejectReason};
 use serde_json::json;
+use tests::harness::wait;
 
 use super::http::{Http, said};
 use super::open;
-use crate::stage::{Stage, start};
+use crate::stage::{SOON, Stage, start};
 
 /// Something that the broker gives up.
 async fn nonsense(stage: &Stage) -> u64 {
@@ -67,5 +69,32 @@ async fn partners_and_incidents_are_shown_and_nothing_is_resolved_that_is_not_th
     let word = json!({ "resolution": "not_found", "attempt": 1, "reason": "asked" });
     olga.post(path, &word).await.refused(404, "not_found");
     olga.post(path, &json!({ "resolution": "maybe" })).await.refused(422, "field_invalid");
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sweep_under_way_is_seen_by_its_customer_and_by_operators_and_nobody_else() {
+    let slow = toml::toml! { quotes = { latency = { p50_ms = 2000, p99_ms = 2000 } } };
+    let world = open("http sweeps", 884).partner_with("far", Instant, slow);
+    let stage = start(world).await;
+    let (ann, olga) = (Http::of(&stage, "ann"), Http::of(&stage, "olga"));
+    let (id, wish) = super::http::wish(884);
+    ann.create(&id, &wish).await;
+    let seen = wait::until("a sweep under way", SOON, async || {
+        let all = olga.get("/v1/operator/sweeps").await.body;
+        Ok(all["sweeps"].as_array().and_then(|sweeps| sweeps.first().cloned()))
+    });
+    let seen = seen.await.unwrap();
+    assert_eq!((&seen["customer_id"], &seen["sweep"]), (&json!("ann"), &json!(1)));
+    let path = format!("/v1/purchase-requests/{}/receipt", seen["request_id"].as_str().unwrap());
+    let own = wait::until("three offers", SOON, async || {
+        let body = ann.get(&path).await.body;
+        let offers = body["running"]["offers"].as_array().map_or(0, Vec::len);
+        Ok((offers == 3).then_some(body))
+    });
+    let own = own.await.unwrap();
+    assert_eq!((&own["running"]["eligible"], &own["running"]["answered"]), (&json!(4), &json!(3)));
+    Http::of(&stage, "bob").get(&path).await.refused(404, "not_found");
+    ann.get("/v1/operator/sweeps").await.refused(403, "forbidden");
     stage.judge().await;
 }

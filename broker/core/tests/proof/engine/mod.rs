@@ -21,6 +21,7 @@ mod repeats;
 mod rig;
 mod sharing;
 mod showing_load;
+mod showing_sweeps;
 mod soak;
 mod steering;
 mod strategy;

@@ -252,6 +252,7 @@ impl Rig {
             Some(Answer::Rejected { reason, .. }) => reason.label().to_owned(),
             Some(Answer::Taken) => "taken".to_owned(),
             Some(Answer::Ranking(_)) => "ranking".to_owned(),
+            Some(Answer::Sweeps(_)) => "sweeps".to_owned(),
         }
     }
 
