@@ -8,6 +8,7 @@ use std::time::Duration;
 use broker::config::{Config, LogConfig, NatsConfig, Role, StoreConfig};
 use broker::directory::load_partners;
 use broker::store::{FjallOptions, FjallStore, Incarnation, Store};
+use broker_bridge::BridgeConfig;
 use broker_core::Policy;
 use broker_notifier::NotifierConfig;
 use schemas::ProviderId;
@@ -54,6 +55,7 @@ impl Broker {
         roles.extend(gateway.as_ref().map(|_| Role::Gateway));
         let config = Config {
             roles,
+            bridge: BridgeConfig::default(),
             gateway: gateway.as_ref().map(|own| own.config.clone()).unwrap_or_default(),
             notifier: NotifierConfig::default(),
             nats: NatsConfig {
