@@ -32,7 +32,8 @@ pub(super) struct Figures {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Behind {
     pub(super) rows: u64,
-    pub(super) drained_s: f64,
+    /// None: longer than anybody waited.
+    pub(super) drained_s: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -74,7 +74,8 @@ fn row(name: &str, figures: &Figures) -> Vec<String> {
     let cores: Vec<String> =
         figures.cores.iter().map(|(name, cores)| format!("{name} {cores:.2}")).collect();
     let behind = figures.behind.map_or_else(String::new, |behind| {
-        format!("{} events, {:.1} s", behind.rows, behind.drained_s)
+        let took = behind.drained_s.map_or("too long".to_owned(), |took| format!("{took:.1} s"));
+        format!("{} events, {took}", behind.rows)
     });
     let ms = |value: f64| format!("{value:.1}");
     let latency = figures.latency;
