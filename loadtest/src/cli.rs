@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::load::{self, Profile};
-use crate::{closed_loop, latency, recovery};
+use crate::{closed_loop, http, latency, recovery};
 
 #[derive(Debug, Parser)]
 #[command(name = "loadtest", about = "Measures the broker, beside a calibration of the machine")]
@@ -31,6 +31,8 @@ enum Command {
     Soak(load::Args),
     /// Instant partners, everybody asked, as many orders as this machine carries.
     Ceiling(load::Args),
+    /// Creates through the HTTP gateway: at a rate, and as many as are sustained.
+    Http(http::Args),
     /// This executable as the broker under measurement.
     #[command(hide = true, name = latency::BROKER_ROLE)]
     Broker(Passed),
@@ -40,6 +42,9 @@ enum Command {
     /// This executable as partners without a broker.
     #[command(hide = true, name = load::RAW_ROLE)]
     RawPartners(load::RawArgs),
+    /// This executable as the least that takes creates over HTTP.
+    #[command(hide = true, name = http::RAW_HTTP_ROLE)]
+    RawHttp(http::RawHttpArgs),
 }
 
 /// Arguments for another program's own command line.
@@ -66,7 +71,9 @@ pub fn main() -> ExitCode {
         Command::Flash(args) => load::run(Profile::Flash, &args),
         Command::Soak(args) => load::run(Profile::Soak, &args),
         Command::Ceiling(args) => load::run(Profile::Ceiling, &args),
+        Command::Http(args) => http::run(&args),
         Command::RawPartners(args) => return load::serve_raw(&args),
+        Command::RawHttp(args) => return http::serve_raw(&args),
         Command::Broker(passed) => return broker::cli::main_from(passed.of("broker")),
         Command::PartnerSim(passed) => return partner_sim::cli::run_from(passed.of("partner-sim")),
     };

@@ -35,9 +35,12 @@ use std::time::Duration;
 use anyhow::Context;
 
 pub use args::Args;
+pub(crate) use arrivals::Arrivals;
 pub use plan::{Profile, room_for_outcomes};
+pub(crate) use quantiles::Values;
 pub(crate) use raw::{RAW_ROLE, RawArgs, serve as serve_raw};
 pub use report::Report;
+pub(crate) use stage::programs;
 
 use crate::calibration::Fsync;
 use plan::Plan;

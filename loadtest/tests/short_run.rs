@@ -61,3 +61,19 @@ fn a_missed_budget_fails_the_run_after_the_report() {
     assert!(report.promises.kept, "{}", report.promises.said);
     assert_eq!(report.flash.unwrap().oversold, 0);
 }
+
+#[test]
+fn creates_over_http_are_all_in_the_store_of_a_killed_broker() {
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = "http --rate 50 --seconds 2 --connections 8 --customers 20 --no-budgets";
+    let output = Command::new(env!("CARGO_BIN_EXE_loadtest"))
+        .args(arguments.split_whitespace())
+        .arg("--dir")
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains(" accepted: 0 not in the store"), "{said}");
+    assert!(said.contains("raw: 50/s"), "{said}");
+}

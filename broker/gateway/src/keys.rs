@@ -67,6 +67,11 @@ impl IdempotencyKey {
         })
     }
 
+    /// The id of the request that it stands for, without asking anybody: a UUID version 7.
+    pub(crate) fn own_id(&self) -> Option<RequestId> {
+        RequestId::parse(&self.0).ok()
+    }
+
     /// The id of a command of the same name: itself if it can be one, its hash if not.
     pub(crate) fn command(&self) -> CommandId {
         let hashed = || CommandId::parse(&self.hashed("command", "")).ok();
@@ -175,21 +180,12 @@ impl Keys {
         Ok(Working { name, working: Arc::clone(&self.working) })
     }
 
-    /// The request of a create. `relative` says that its times count from the first sending.
+    /// The request of a create whose key is no id, or whose times count from the first sending.
     ///
     /// # Errors
     /// The key stands for another body, or the bucket cannot be used.
-    pub(crate) async fn request(
-        &self,
-        working: &Working,
-        key: &IdempotencyKey,
-        body: &[u8],
-        relative: bool,
-    ) -> Result<Record, Refusal> {
+    pub(crate) async fn request(&self, working: &Working, body: &[u8]) -> Result<Record, Refusal> {
         let fingerprint = HEXLOWER.encode(ring::digest::digest(&SHA256, body).as_ref());
-        if let (Ok(request_id), false) = (RequestId::parse(&key.0), relative) {
-            return Ok(Record { request_id, fingerprint, at: now() });
-        }
         let request_id = new_request();
         let record = Record { request_id, fingerprint, at: now() };
         let bytes = json::encode(&record);

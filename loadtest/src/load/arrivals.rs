@@ -9,7 +9,7 @@ use rand_distr::{Distribution, Exp};
 
 /// Instants since the start of the load, ascending, below its length.
 #[derive(Debug)]
-pub(super) struct Arrivals {
+pub(crate) struct Arrivals {
     dice: ChaCha8Rng,
     gaps: Exp<f64>,
     at: Duration,
@@ -18,7 +18,7 @@ pub(super) struct Arrivals {
 
 impl Arrivals {
     /// `rate` customers a second on average, at least one.
-    pub(super) fn new(seed: u64, rate: u32, length: Duration) -> Self {
+    pub(crate) fn new(seed: u64, rate: u32, length: Duration) -> Self {
         let gaps = Exp::new(f64::from(rate.max(1))).expect("a rate of at least one");
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
         dice.set_stream(1);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Measured values in one unit.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Values(Vec<f64>);
+pub(crate) struct Values(Vec<f64>);
 
 /// The figures of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ impl FromIterator<f64> for Values {
 
 impl Values {
     /// The value of the nearest rank; 0 of nothing.
-    pub(super) fn at(&self, permille: usize) -> f64 {
+    pub(crate) fn at(&self, permille: usize) -> f64 {
         let rank = (self.0.len() * permille).div_ceil(1000).max(1);
         self.0.get(rank - 1).or(self.0.last()).copied().unwrap_or(0.0)
     }

@@ -101,7 +101,7 @@ pub(super) async fn play(plan: &Plan, dir: &Path) -> anyhow::Result<Played> {
 }
 
 /// This executable in its other roles.
-pub(super) fn programs() -> anyhow::Result<Programs> {
+pub(crate) fn programs() -> anyhow::Result<Programs> {
     let this = std::env::current_exe().context("finding this executable")?;
     Ok(Programs {
         broker: Program::new(&this).role(BROKER_ROLE),

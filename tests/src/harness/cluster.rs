@@ -87,7 +87,11 @@ impl Cluster {
         let started = tokio::task::spawn_blocking(move || NatsServer::start(options)).await;
         let nats = started.map_err(HarnessError::nats("starting nats-server"))??;
         let client = connect(&nats.url(), "test-harness").await?;
-        let heard = if scenario.quotes_unheard { tap::BUT_QUOTES } else { tap::EVERYTHING };
+        let heard = match (scenario.unheard, scenario.quotes_unheard) {
+            (true, _) => tap::NOTHING,
+            (false, true) => tap::BUT_QUOTES,
+            (false, false) => tap::EVERYTHING,
+        };
         let tap = Tap::start(connect(&nats.url(), "test-tap").await?, heard).await?;
         let dir = home.path();
         let doors = Doors::prepare(&mut scenario, dir)?;

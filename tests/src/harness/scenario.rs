@@ -54,6 +54,8 @@ pub struct Scenario {
     /// Live quotes are not listened to: at many thousands a second, the ear would be most of the
     /// load. Their stores are asked about the decisive ones at the end.
     pub quotes_unheard: bool,
+    /// Nothing at all is listened to: what is measured is no more than what was asked for.
+    pub unheard: bool,
     /// Log filter of broker and partner-sim, in the syntax of `RUST_LOG`; `info` if `None`.
     pub log_filter: Option<String>,
 }

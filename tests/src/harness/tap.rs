@@ -21,6 +21,8 @@ pub(super) const EVERYTHING: &[&str] =
     &["purchase.>", "partner.>", "payment.>", "notify.>", "dead_letter.>"];
 /// What travels outside streams, but for live quotes.
 pub(super) const BUT_QUOTES: &[&str] = &["purchase.api.>"];
+/// Of a run that nobody audits by what was said.
+pub(super) const NOTHING: &[&str] = &[];
 
 /// Listens on a connection of its own until dropped.
 #[derive(Debug)]

@@ -85,7 +85,7 @@ impl Engine {
     fn may_leave_now(&mut self, request: RequestId, task: &Task, change: &Change) -> bool {
         let policy = &self.config.policy;
         let effects = change.steps.iter().flat_map(|(_, step)| &step.effects);
-        let record = self.hot.get(&request).and_then(Hot::request);
+        let record = self.hot.get(&request).and_then(|hot| hot.request());
         if let (&Task::Timer { kind, at }, Some(record)) = (task, record) {
             let again = told_again(record, kind, effects.clone(), policy);
             if !again.is_empty() {

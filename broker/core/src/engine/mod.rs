@@ -95,8 +95,9 @@ pub struct EngineConfig {
 #[derive(Debug)]
 pub struct Engine {
     config: EngineConfig,
-    /// Looked up by id, never iterated: order must not depend on a hasher.
-    hot: HashMap<RequestId, Hot>,
+    /// Looked up by id, never iterated: order must not depend on a hasher. Boxed, because the table
+    /// doubles: with the requests themselves in it, that stood still for a quarter of a second.
+    hot: HashMap<RequestId, Box<Hot>>,
     /// How many of them are being read.
     loading: usize,
     /// First call counter of each running sweep.
@@ -315,7 +316,7 @@ impl Engine {
 
     fn ensure_loaded(&mut self, request: RequestId) {
         if let Entry::Vacant(entry) = self.hot.entry(request) {
-            entry.insert(Hot::loading());
+            entry.insert(Box::new(Hot::loading()));
             self.loading += 1;
             self.outputs.push_back(Output::Load(request));
         }

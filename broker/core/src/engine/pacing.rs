@@ -5,7 +5,7 @@ use schemas::destination::Country;
 use schemas::{DurationMs, PartnerId, RequestId, Timestamp};
 
 use super::Engine;
-use super::hot::{Hot, Task};
+use super::hot::Task;
 use super::input::QuoteOutcome;
 use super::limits::board::{Ended, Operation};
 use super::limits::breaker::{Switched, Verdict};
@@ -167,7 +167,9 @@ impl Engine {
 
     /// Whether a further copy of a question may be sent now.
     pub(super) fn may_repeat(&mut self, partner: PartnerIndex, request: RequestId) -> bool {
-        let Some(record) = self.hot.get(&request).and_then(Hot::request) else { return false };
+        let Some(record) = self.hot.get(&request).and_then(|hot| hot.request()) else {
+            return false;
+        };
         let region = record.submission.destination.country;
         let policy = &self.config.policy.overload;
         !self.board.blocks(partner, self.now)
@@ -238,7 +240,7 @@ impl Engine {
         before: Option<Awaited>,
         news: News,
     ) {
-        let Some(record) = self.hot.get(&request).and_then(Hot::request) else { return };
+        let Some(record) = self.hot.get(&request).and_then(|hot| hot.request()) else { return };
         let now_awaited = Awaited::of(record);
         if before == now_awaited {
             return;

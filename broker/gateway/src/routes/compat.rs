@@ -78,7 +78,7 @@ pub(crate) async fn create(
     let (request_id, at, _working) = match IdempotencyKey::read(&headers)? {
         Some(key) => {
             let working = shared.keys.claim("compat", customer, &key)?;
-            let record = shared.keys.request(&working, &key, &bytes, true).await?;
+            let record = shared.keys.request(&working, &bytes).await?;
             (record.request_id, record.at, Some(working))
         }
         None => (new_request(), now(), None),

@@ -30,11 +30,17 @@ pub(crate) async fn create(
             .at("#/request_id", RejectReason::FieldInvalid));
     }
     let working = shared.keys.claim("create", customer, &key)?;
-    let bytes = serde_json::to_vec(&body).unwrap_or_default();
-    let record = shared.keys.request(&working, &key, &bytes, false).await?;
-    let accepted = submit(&shared, customer, record.request_id, body, &headers).await?;
+    let request = match key.own_id() {
+        Some(request) => request,
+        None => {
+            let bytes = serde_json::to_vec(&body).unwrap_or_default();
+            // Boxed: else every call has room for it, and most have no use for it.
+            Box::pin(shared.keys.request(&working, &bytes)).await?.request_id
+        }
+    };
+    let accepted = submit(&shared, customer, request, body, &headers).await?;
     let mut response = shown(StatusCode::ACCEPTED, &accepted.request, accepted.replayed);
-    response.headers_mut().insert(header::LOCATION, location(record.request_id));
+    response.headers_mut().insert(header::LOCATION, location(request));
     Ok(response)
 }
 

@@ -6,6 +6,8 @@ use crate::source::{Line, has_word, is_test_file};
 const FJALL_HOME: &str = "broker/src/store/fjall";
 /// Tests that damage the files of the store.
 const FJALL_TEST_HOME: &str = "broker/tests/store/fjall";
+/// What the broker's store is compared with.
+const FJALL_RAW_HOME: &str = "loadtest/src/http/raw";
 const SUBJECT_HOME: &str = "schemas/src/subject";
 /// Of the broker itself, and of each door.
 const METRICS_HOMES: [&str; 4] = [
@@ -29,7 +31,7 @@ pub(crate) const FJALL_BEHIND_THE_PORT: Rule = Rule {
     name: "fjall is named only under broker/src/store/fjall*",
     fix: "go through the `Store` port; our own module is `self::fjall` or `crate::store::fjall`",
     broken_at: |source| {
-        let homes = [FJALL_HOME, FJALL_TEST_HOME];
+        let homes = [FJALL_HOME, FJALL_TEST_HOME, FJALL_RAW_HOME];
         let home = homes.iter().any(|home| source.path.starts_with(home))
             || source.path.contains("/benches/");
         lines(source.code(), |line| !home && names_the_crate(line.text))
