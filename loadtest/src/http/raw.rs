@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use schemas::CustomerId;
-use tests::harness::{PortLease, Process, Program, wait};
+use tests::harness::{Process, Program, wait};
+use tests::nats_server::ports::PortLease;
 use tokio::net::TcpStream;
 
 pub(crate) use server::{RawHttpArgs, serve};

@@ -62,7 +62,7 @@ impl Engine {
 
     fn running(&self, id: RequestId) -> Option<RunningSweep> {
         let Hot { presence: Presence::Present(request), sweep: Some(sweep), .. } =
-            self.hot.get(&id)?
+            self.hot.get(&id)?.as_ref()
         else {
             return None;
         };
