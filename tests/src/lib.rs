@@ -4,6 +4,7 @@ pub mod auditor;
 pub mod chaos;
 pub mod clients;
 pub mod demo;
+mod fetched;
 pub mod fuzz;
 pub mod harness;
 pub mod mail_server;
