@@ -10,3 +10,4 @@ pub mod harness;
 pub mod mail_server;
 pub mod nats_server;
 pub mod sim;
+pub mod web;
