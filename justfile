@@ -25,6 +25,10 @@ demo *args:
 test-clients:
     cargo test-clients
 
+# The gateway's page in a browser, and its contract against what it answers; "page" or "api" for one.
+test-web *args:
+    cargo test-web {{ args }}
+
 # The simulator: one seed, many, the same one twice; see `just sim --help`.
 sim *args:
     cargo sim {{ args }}

@@ -1,5 +1,5 @@
-//! `cargo test-clients`: the examples for people who bring their own NATS client, each run as a
-//! reader would run it, against a real nats-server, the broker and stores.
+//! `cargo test-clients`: the examples for people who bring their own NATS or HTTP client, each run as
+//! a reader would run it, against a real nats-server, the broker with its gateway, and stores.
 //!
 //! What an example prints is compared with what the broker itself says of that customer's requests
 //! (`broker get --json`): a program that shows a pleasing line and bought nothing fails. The example

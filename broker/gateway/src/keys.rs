@@ -252,6 +252,17 @@ mod tests {
     }
 
     #[test]
+    fn the_contract_and_the_gateway_agree_what_a_key_is() {
+        let contract = crate::openapi::parameter("createPurchaseRequest", "Idempotency-Key");
+        let texts = ["8e03", "\"8e03\"", r#""a\"b\\c""#, r"a\b", "'", "\"", "\"a", "a\"b", "a\""];
+        let long = ["x".repeat(255), "x".repeat(256)];
+        let odd = ["\"a\"b\"", r#""a\x""#, "a b", "\"a b\"", "\"\"", "\"\\\"\""];
+        for text in texts.into_iter().chain(odd).chain(long.iter().map(String::as_str)) {
+            assert_eq!(contract.is_valid(&text.into()), read(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn a_key_that_cannot_be_a_command_id_is_hashed_always_the_same() {
         let key = |text: &str| IdempotencyKey(text.to_owned());
         assert_eq!(key("a-1").command().as_str(), "a-1");

@@ -121,8 +121,24 @@ fn one(operation: &Operation, problem: &Value) -> Value {
     described
 }
 
+/// The schema of a parameter as the contract has it.
+#[cfg(test)]
+pub(crate) fn parameter(operation: &str, name: &str) -> jsonschema::Validator {
+    let document = build();
+    let mut paths = document["paths"].as_object().into_iter().flat_map(Map::values);
+    let described = paths.find_map(|path| {
+        path.as_object()?.values().find(|described| described["operationId"] == operation)
+    });
+    let parameters = described.and_then(|one| one["parameters"].as_array());
+    let found = parameters.and_then(|all| all.iter().find(|one| one["name"] == name));
+    let schema = found.map(|one| &one["schema"]);
+    jsonschema::validator_for(schema.expect("it is in the contract")).expect("it is a schema")
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::problem::Refusal;
+
     use super::*;
 
     /// `GOLDEN_ACCEPT=1` writes it.
@@ -134,6 +150,19 @@ mod tests {
         }
         let committed = std::fs::read_to_string(path).unwrap_or_default();
         assert!(committed == document(), "openapi.json is old; run with GOLDEN_ACCEPT=1");
+    }
+
+    #[test]
+    fn what_a_refusal_may_leave_out_is_not_promised() {
+        let refusal = Refusal::own(Own::NoSuchPage, "nothing is here");
+        let refusal = serde_json::to_value(refusal.body()).unwrap();
+        let promised = &build()["components"]["schemas"]["ProblemBody"]["required"];
+        for name in promised.as_array().unwrap() {
+            assert!(
+                refusal.get(name.as_str().unwrap()).is_some(),
+                "{name} is not there: {refusal}"
+            );
+        }
     }
 
     #[test]

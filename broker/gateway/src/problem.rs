@@ -136,6 +136,7 @@ pub(crate) struct ProblemBody {
     pub(crate) request_id: Option<RequestId>,
     /// Every rule that the body breaks, 16 at most.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub(crate) errors: Vec<FieldError>,
 }
 

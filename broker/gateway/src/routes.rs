@@ -22,15 +22,26 @@ use crate::shared::Shared;
 /// Name of the header that marks an answer as one of before.
 pub(crate) const REPLAYED: &str = "idempotent-replayed";
 
+/// A part of the path. What is no UTF-8 is nobody's name: the empty text, which no parser takes.
+pub(crate) struct Part(pub(crate) String);
+
+impl FromRequestParts<Shared> for Part {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Refusal> {
+        let path = parts.extract::<axum::extract::Path<String>>().await;
+        Ok(Self(path.map(|path| path.0).unwrap_or_default()))
+    }
+}
+
 /// The request id of the path.
 pub(crate) struct OfRequest(pub(crate) RequestId);
 
 impl FromRequestParts<Shared> for OfRequest {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Shared) -> Result<Self, Refusal> {
-        let path = parts.extract::<axum::extract::Path<String>>().await;
-        let text = path.map(|path| path.0).unwrap_or_default();
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Refusal> {
+        let Part(text) = Part::from_request_parts(parts, shared).await?;
         // No oracle: what cannot be an id is as unknown as what is none.
         let id = RequestId::parse(&text).map_err(|_| unknown_request())?;
         Ok(Self(id))
@@ -39,6 +50,11 @@ impl FromRequestParts<Shared> for OfRequest {
 
 pub(crate) fn unknown_request() -> Refusal {
     Refusal::reason(RejectReason::NotFound, "you have no request with this id")
+}
+
+/// Plain digits; the standard parser would take a sign, too.
+pub(crate) fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 /// The parameters behind `?`.
@@ -78,7 +94,7 @@ pub(crate) fn if_match(headers: &HeaderMap) -> Result<Option<u64>, Refusal> {
         return Ok(None);
     }
     let version = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let version = version.and_then(|text| text.parse().ok());
+    let version = version.and_then(digits);
     version.map(Some).ok_or_else(|| {
         let detail = "If-Match must be the ETag of the request as you saw it, such as \"3\"";
         Refusal::own(Own::ParameterInvalid, detail)
@@ -98,9 +114,28 @@ mod tests {
         };
         assert_eq!(read("\"3\""), Some(Some(3)));
         assert_eq!(read("*"), Some(None));
-        for bad in ["3", "\"x\"", "W/\"3\"", "\"3\", \"4\"", ""] {
+        for bad in ["3", "\"x\"", "\"+3\"", "W/\"3\"", "\"3\", \"4\"", ""] {
             assert_eq!(read(bad), None, "{bad}");
         }
         assert_eq!(if_match(&HeaderMap::new()).unwrap(), None);
+        let contract = crate::openapi::parameter("updatePurchaseRequest", "If-Match");
+        for text in ["\"3\"", "*", "3", "\"x\"", "\"+3\"", "W/\"3\"", "\"3\", \"4\""] {
+            assert_eq!(contract.is_valid(&text.into()), read(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_contract_and_the_gateway_agree_what_an_id_is() {
+        let contract = crate::openapi::parameter("getPurchaseRequest", "request_id");
+        for text in [
+            "01890a5d-ac96-774b-bcce-b302099a8057",
+            "01890A5D-AC96-774B-BCCE-B302099A8057",
+            "01890a5d-ac96-174b-bcce-b302099a8057",
+            "01890a5d-ac96-774b-bcce-b302099a805",
+            "",
+        ] {
+            let read = RequestId::parse(text).is_ok();
+            assert_eq!(contract.is_valid(&text.into()), read, "{text}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use schemas::CustomerId;
 use tokio::process::Command;
 
 use super::tools::Tools;
+use crate::harness::Gateway;
 
 /// Longer than any of them waits for an outcome by itself.
 const PROGRAM_TIMEOUT: Duration = Duration::from_secs(150);
@@ -23,6 +24,8 @@ pub(super) struct Example {
     program: PathBuf,
     leading: Vec<OsString>,
     python_packages: Option<PathBuf>,
+    /// Where the gateway is, and who calls; without it the example speaks NATS.
+    http: Option<(String, String)>,
 }
 
 /// How a program ended and what it said.
@@ -45,7 +48,7 @@ impl Example {
     }
 
     pub(super) fn rust(tools: &Tools) -> Self {
-        Self::new("rust", &tools.rust, [])
+        Self::new("rust", &tools.rust.join("submit"), [])
     }
 
     /// With the NATS command line.
@@ -53,13 +56,39 @@ impl Example {
         Self::new("shell", Path::new("bash"), [tools.examples.join("shell/submit.sh")])
     }
 
+    /// What has an example over HTTP. Each calls with the token of a customer of its own.
+    pub(super) fn over_http(tools: &Tools, gateway: &Gateway) -> anyhow::Result<[Self; 4]> {
+        let script = |file: &str| [tools.examples.join(file)];
+        let (python, bash) = (Path::new("python3"), Path::new("bash"));
+        let all = [
+            Self::new("shell http", bash, script("shell/submit-http.sh")).named("ann"),
+            Self::new("python http", python, script("python/submit_http.py")).named("bob"),
+            Self::new("javascript http", &tools.node, script("javascript/submit-http.js"))
+                .named("cyd"),
+            Self::new("rust http", &tools.rust.join("submit-http"), []).named("dee"),
+        ];
+        if let Some(example) = all.iter().find(|one| !gateway.tokens.contains_key(one.owner())) {
+            anyhow::bail!("{} has no token", example.owner());
+        }
+        Ok(all.map(|one| {
+            let token = gateway.tokens[one.owner()].clone();
+            Self { http: Some((gateway.url(), token)), ..one }
+        }))
+    }
+
+    fn owner(&self) -> &str {
+        self.customer.as_str()
+    }
+
     fn new<const N: usize>(name: &'static str, program: &Path, leading: [PathBuf; N]) -> Self {
+        let language = name.split(' ').next().unwrap_or(name);
         Self {
             name,
-            customer: CustomerId::parse(name).expect("the name of a language is a token"),
+            customer: CustomerId::parse(language).expect("the name of a language is a token"),
             program: program.to_owned(),
             leading: leading.into_iter().map(Into::into).collect(),
             python_packages: None,
+            http: None,
         }
     }
 
@@ -77,7 +106,10 @@ impl Example {
     pub(super) async fn run(&self, url: &str, words: &[&str]) -> anyhow::Result<Said> {
         let mut command = Command::new(&self.program);
         command.args(&self.leading).args(words);
-        command.env("NATS_URL", url).env("BROKER_CUSTOMER", self.customer.as_str());
+        match &self.http {
+            Some((url, token)) => command.env("GATEWAY_URL", url).env("BROKER_TOKEN", token),
+            None => command.env("NATS_URL", url).env("BROKER_CUSTOMER", self.owner()),
+        };
         if let Some(packages) = &self.python_packages {
             command.env("PYTHONPATH", packages);
         }

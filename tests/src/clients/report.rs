@@ -15,12 +15,12 @@ impl Report {
                 ("FAILED", detail)
             }
         };
-        println!("{example:<11} {what:<34} {word:<7} {detail}");
+        println!("{example:<15} {what:<34} {word:<7} {detail}");
     }
 
     /// Something that cannot be done here, and why.
     pub(super) fn not_run(&self, example: &str, what: &str, why: &str) {
-        println!("{example:<11} {what:<34} {:<7} {why}", "not run");
+        println!("{example:<15} {what:<34} {:<7} {why}", "not run");
     }
 
     pub(super) const fn is_clean(&self) -> bool {

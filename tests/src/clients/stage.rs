@@ -1,6 +1,7 @@
 //! The run itself: provide, start, run every example, compare, tell.
 
 use anyhow::Context as _;
+use broker_gateway::GatewayConfig;
 use partner_sim::price::ScriptedPrice;
 use partner_sim::profile::ProfileName;
 use schemas::purchase::{CancelPurchase, CreatePurchase, PurchaseStatus};
@@ -11,8 +12,9 @@ use super::broker::CommandLine;
 use super::programs::{Example, Said};
 use super::report::Report;
 use super::story::{Ending, Shown, read};
-use super::tools::{Tools, on_path};
+use super::tools::Tools;
 use crate::demo::roles;
+use crate::fetched::on_path;
 use crate::harness::{Cluster, Scenario, book};
 
 const SEED: u64 = 7;
@@ -45,7 +47,8 @@ pub(super) async fn run() -> anyhow::Result<bool> {
         .partners(ProfileName::Calm, STORES)
         .stock_everywhere(common, 100)
         .price_everywhere(common, COMMON)
-        .stock_everywhere(rare, 0);
+        .stock_everywhere(rare, 0)
+        .gateway(GatewayConfig::default());
     let program = programs.broker.clone();
     let mut cluster = Cluster::prepare(programs, scenario, None).await?;
     bookstore::register(&tools, cluster.partners.directory_file())?;
@@ -60,6 +63,14 @@ pub(super) async fn run() -> anyhow::Result<bool> {
         play(&example, &cases(common), &broker, &mut report).await?;
     }
     shell(&tools, common, &broker, &mut report).await?;
+    let gateway = cluster.broker.gateway.as_ref().context("the scenario has an HTTP door")?;
+    for example in Example::over_http(&tools, gateway)? {
+        let missing = ["curl", "jq"].into_iter().find(|program| !on_path(program));
+        match missing.filter(|_| example.name == "shell http") {
+            Some(missing) => report.not_run(example.name, "buys a book", &not_there(missing)),
+            None => play(&example, &cases(common), &broker, &mut report).await?,
+        }
+    }
     let buyer = Example::python(&tools).named("python-rare");
     let case = rare_case(rare)?;
     play(&buyer, &[case], &broker, &mut report).await?;
@@ -72,6 +83,10 @@ pub(super) async fn run() -> anyhow::Result<bool> {
     }
     println!("\n{}", if report.is_clean() { "all examples work" } else { "an example failed" });
     Ok(report.is_clean())
+}
+
+fn not_there(program: &str) -> String {
+    format!("{program} is not on PATH")
 }
 
 fn usd(cents: u64) -> anyhow::Result<Money> {
@@ -195,7 +210,7 @@ async fn shell(
 ) -> anyhow::Result<()> {
     let example = Example::shell(tools);
     if !on_path("jq") {
-        report.not_run(example.name, "buys a book", "jq is not on PATH");
+        report.not_run(example.name, "buys a book", &not_there("jq"));
         return Ok(());
     }
     if on_path("nats") {

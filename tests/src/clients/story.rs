@@ -70,7 +70,9 @@ pub(super) fn read(said: &Said, ending: Ending) -> Result<Option<Shown>, String>
     }
     let id = line("canceled")?;
     let canceled = id.parse().map_err(|error| format!("{id:?}: {error}"))?;
-    if !said.out.contains(&format!("{REFUSAL} in item.value: ")) {
+    // A path of NATS, or a pointer of HTTP.
+    let names = |field: &str| said.out.contains(&format!("{REFUSAL} in {field}: "));
+    if !names("item.value") && !names("#/item/value") {
         return Err("it does not show which field was refused".to_owned());
     }
     Ok(Some(Shown { bought, store: store.to_owned(), canceled }))

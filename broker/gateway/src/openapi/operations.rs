@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaGenerator;
+use schemas::event::PurchaseEvent;
 use schemas::purchase::{
     AcceptQuote, CancelPurchase, CreatePurchase, PurchaseView, UpdatePurchase,
 };
@@ -11,6 +12,12 @@ use crate::routes::compat::{CompatCreate, CompatCreated, CompatStatus};
 use crate::routes::reads::{Me, Page, Shown};
 
 const JSON: &str = "application/json";
+/// A UUID version 7, as [`schemas::RequestId`] reads it.
+const UUID: &str = "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-7[0-9A-Fa-f]{3}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$";
+/// 1 to 255 visible characters, bare and without quotes, or quoted and then with escapes.
+const KEY: &str = r#"^(?:[!#-~]{1,255}|"(?:[!#-\[\]-~]|\\["\\]){1,255}")$"#;
+/// An entity tag of ours.
+const TAG: &str = r#"^"[0-9]{1,19}"$"#;
 
 pub(super) struct Operation {
     pub(super) id: &'static str,
@@ -39,12 +46,16 @@ fn header(name: &str, required: bool, text: &str, schema: Value) -> Value {
 fn key(required: bool) -> Value {
     let text = "A string of 1 to 255 visible characters for this one wish, quoted (RFC 9651) or \
                 bare; best a UUID version 7.";
-    header("Idempotency-Key", required, text, json!({ "type": "string" }))
+    header("Idempotency-Key", required, text, json!({ "type": "string", "pattern": KEY }))
+}
+
+fn uuid() -> Value {
+    json!({ "type": "string", "format": "uuid", "pattern": UUID })
 }
 
 fn request_id() -> Value {
     json!({ "name": "request_id", "in": "path", "required": true,
-            "schema": { "type": "string", "format": "uuid" } })
+            "schema": uuid() })
 }
 
 fn named(name: &str) -> Value {
@@ -103,7 +114,7 @@ fn changes(generator: &mut SchemaGenerator) -> Vec<Operation> {
         "If-Match",
         false,
         "The ETag of the request as you saw it: with another version nothing is changed (412).",
-        json!({ "type": "string" }),
+        json!({ "anyOf": [{ "type": "string", "pattern": TAG }, { "const": "*" }] }),
     );
     let create = without::<CreatePurchase>(generator, &ours);
     let update = without::<UpdatePurchase>(generator, &ours);
@@ -190,12 +201,7 @@ fn reads(generator: &mut SchemaGenerator) -> Vec<Operation> {
     let status = schema::<schemas::purchase::PurchaseStatus>(generator);
     let filters = vec![
         query("status", false, "Only those in this status.", status),
-        query(
-            "cursor",
-            false,
-            "`next` of the page before.",
-            json!({ "type": "string", "format": "uuid" }),
-        ),
+        query("cursor", false, "`next` of the page before.", uuid()),
         query(
             "limit",
             false,
@@ -207,8 +213,22 @@ fn reads(generator: &mut SchemaGenerator) -> Vec<Operation> {
         "Last-Event-ID",
         false,
         "The id of the last event that came: only later ones are sent.",
-        json!({ "type": "integer", "minimum": 0 }),
+        json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX }),
     );
+    // As OpenAPI 3.2 has it for one event of the stream.
+    let event = json!({
+        "type": "object",
+        "required": ["id", "event", "data"],
+        "properties": {
+            "id": { "type": "string" },
+            "event": { "type": "string" },
+            "data": {
+                "type": "string",
+                "contentMediaType": JSON,
+                "contentSchema": schema::<PurchaseEvent>(generator),
+            },
+        },
+    });
     vec![
         read(
             "getPurchaseRequest",
@@ -240,7 +260,7 @@ fn reads(generator: &mut SchemaGenerator) -> Vec<Operation> {
             "purchases",
             "What happens to the request, as server-sent events: data is a PurchaseEvent",
             vec![request_id(), last],
-            Some(("text/event-stream", json!({ "type": "string" }))),
+            Some(("text/event-stream", event)),
         ),
         read("whoAmI", "/v1/me", "purchases", "Whose token this is", Vec::new(), Some((JSON, me))),
     ]
@@ -250,12 +270,7 @@ fn compatibility(generator: &mut SchemaGenerator) -> Vec<Operation> {
     let create = schema::<CompatCreate>(generator);
     let created = schema::<CompatCreated>(generator);
     let status = schema::<CompatStatus>(generator);
-    let which = query(
-        "request_id",
-        true,
-        "As the create answered.",
-        json!({ "type": "string", "format": "uuid" }),
-    );
+    let which = query("request_id", true, "As the create answered.", uuid());
     vec![
         Operation {
             id: "compatCreate",
@@ -343,12 +358,9 @@ fn operators() -> Vec<Operation> {
     });
     let why = json!({ "type": "object", "required": ["reason"],
                       "properties": { "reason": text(500) }, "additionalProperties": false });
-    let uuid = json!({ "type": "string", "format": "uuid" });
-    let number = json!({ "type": "integer", "minimum": 1 });
-    let numbered = || {
-        json!({ "name": "number", "in": "path", "required": true,
-                              "schema": { "type": "integer", "minimum": 1 } })
-    };
+    let number = json!({ "type": "integer", "minimum": 1, "maximum": u64::MAX });
+    let numbered =
+        || json!({ "name": "number", "in": "path", "required": true, "schema": number.clone() });
     vec![
         read(
             "listPartners",
@@ -371,7 +383,7 @@ fn operators() -> Vec<Operation> {
             "/v1/operator/incidents",
             "operators",
             "What waits for a human, with the evidence",
-            vec![query("cursor", false, "`next` of the page before.", uuid)],
+            vec![query("cursor", false, "`next` of the page before.", uuid())],
             object(),
         ),
         say(
@@ -387,7 +399,7 @@ fn operators() -> Vec<Operation> {
             "operators",
             "Messages that were given up, newest first",
             vec![
-                query("cursor", false, "Only letters older than this number.", number),
+                query("cursor", false, "Only letters older than this number.", number.clone()),
                 query(
                     "limit",
                     false,

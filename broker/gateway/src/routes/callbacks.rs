@@ -3,13 +3,13 @@
 
 use async_nats::HeaderMap as NatsHeaders;
 use async_nats::header::NATS_MESSAGE_ID;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemas::subject::partner_callback;
 use schemas::{DurationMs, PartnerId, RejectReason};
 
-use super::REPLAYED;
+use super::{Part, REPLAYED};
 use crate::body;
 use crate::keys::now;
 use crate::metrics;
@@ -21,7 +21,7 @@ const ID: &str = "webhook-id";
 
 pub(crate) async fn take(
     State(shared): State<Shared>,
-    Path(partner): Path<String>,
+    Part(partner): Part,
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Refusal> {

@@ -27,9 +27,10 @@ use crate::shared::Shared;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct CompatCreate {
     /// ISBN or title.
+    #[schemars(length(min = 1, max = 300))]
     book_name: String,
     /// Most that may be paid in all, with at most as many decimals as the currency has.
-    #[schemars(with = "f64")]
+    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
     max_price: Box<RawValue>,
     customer_info: CustomerInfo,
 }
@@ -40,6 +41,7 @@ pub(crate) struct CustomerInfo {
     #[schemars(with = "schemas::Destination")]
     shipping_address: Value,
     /// A token of the payment provider. A card number is refused.
+    #[schemars(with = "schemas::id::PaymentToken")]
     credit_card_info: String,
 }
 

@@ -1,15 +1,17 @@
 //! What operators see and do: partners, incidents, dead letters. Who did it is the name of the
 //! token; the broker's audit log keeps it.
 
+use std::num::NonZeroU64;
+
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use schemas::subject::AdminOperation;
 use schemas::{PartnerId, RejectReason, RequestId, json};
 use serde::Deserialize;
 use serde_json::{Map, Value, json as object};
 
-use super::{OfRequest, Parameters};
+use super::{OfRequest, Parameters, Part, digits};
 use crate::admin::Numbered;
 use crate::body::JsonObject;
 use crate::caller::Caller;
@@ -41,7 +43,7 @@ pub(crate) async fn sweeps(
 pub(crate) async fn partner(
     State(shared): State<Shared>,
     caller: Caller,
-    Path(partner): Path<String>,
+    Part(partner): Part,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     let unknown = || Refusal::reason(RejectReason::UnknownPartner, "there is no such bookstore");
@@ -90,7 +92,7 @@ pub(crate) async fn resolve(
 #[serde(deny_unknown_fields)]
 pub(crate) struct Before {
     /// Only letters older than this number.
-    cursor: Option<u64>,
+    cursor: Option<NonZeroU64>,
     limit: Option<usize>,
 }
 
@@ -113,14 +115,14 @@ pub(crate) async fn dead_letters(
         let detail = format!("limit must be 1 to {LETTERS_MAX}");
         return Err(Refusal::own(Own::ParameterInvalid, detail));
     }
-    let letters = shared.dead_letters(page.cursor, limit).await?;
+    let letters = shared.dead_letters(page.cursor.map(NonZeroU64::get), limit).await?;
     Ok(Json(Letters { letters }))
 }
 
 pub(crate) async fn replay(
     State(shared): State<Shared>,
     caller: Caller,
-    Path(number): Path<String>,
+    Part(number): Part,
 ) -> Result<Json<Value>, Refusal> {
     caller.operates()?;
     let number = letter_number(&number)?;
@@ -133,7 +135,7 @@ pub(crate) async fn replay(
 pub(crate) async fn drop_letter(
     State(shared): State<Shared>,
     caller: Caller,
-    Path(number): Path<String>,
+    Part(number): Part,
     headers: HeaderMap,
     JsonObject(mut body): JsonObject,
 ) -> Result<Object, Refusal> {
@@ -146,5 +148,5 @@ pub(crate) async fn drop_letter(
 
 fn letter_number(text: &str) -> Result<u64, Refusal> {
     let missing = || Refusal::reason(RejectReason::NotFound, "there is no such dead letter");
-    text.parse().ok().filter(|number| *number > 0).ok_or_else(missing)
+    digits(text).filter(|number| *number > 0).ok_or_else(missing)
 }

@@ -14,7 +14,7 @@ use schemas::subject::PurchaseOperation;
 use schemas::{CustomerId, DurationMs, RequestId, json};
 use serde::{Deserialize, Serialize};
 
-use super::{OfRequest, Parameters, etag, shown};
+use super::{OfRequest, Parameters, digits, etag, shown};
 use crate::caller::Caller;
 use crate::events;
 use crate::problem::{Own, Refusal};
@@ -145,7 +145,7 @@ pub(crate) async fn events(
     find(&shared, customer, request, &headers).await?;
     let after = match headers.get("last-event-id") {
         None => 0,
-        Some(id) => id.to_str().ok().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        Some(id) => id.to_str().ok().and_then(digits).ok_or_else(|| {
             let detail = "Last-Event-ID must be the id of an event that came before";
             Refusal::own(Own::ParameterInvalid, detail)
         })?,

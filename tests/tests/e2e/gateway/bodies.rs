@@ -139,6 +139,24 @@ async fn connect(address: SocketAddr, text: &str) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_is_no_text_names_nobody_and_is_told_in_the_same_form() {
+    let stage = start(open("http no text", 856)).await;
+    let olga = Http::of(&stage, "olga");
+    for (method, path, code) in [
+        (Method::GET, "/v1/partners/%ff", "unknown_partner"),
+        (Method::POST, "/v1/partners/%ff/callbacks", "unknown_partner"),
+        (Method::POST, "/v1/operator/dead-letters/%ff/replay", "not_found"),
+        (Method::POST, "/v1/operator/dead-letters/%ff/drop", "not_found"),
+        (Method::POST, "/v1/operator/incidents/%ff/resolve", "not_found"),
+    ] {
+        let call = olga.call(method, path).json(&json!({ "reason": "a test" }));
+        said(call).await.refused(404, code);
+    }
+    Http::of(&stage, "ann").get(&format!("{PATH}/%ff")).await.refused(404, "not_found");
+    stage.judge().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_told_in_the_same_form() {
     let stage = start(open("http paths", 855)).await;
     let ann = Http::of(&stage, "ann");

@@ -43,6 +43,10 @@ async fn a_dead_letter_is_looked_at_replayed_and_dropped_by_name() {
         |letter: &schemas::event::DeadLetter| letter.headers.contains_key("Broker-Replay-Of");
     stage.dead_letter("the replayed one", is_second).await;
 
+    for bad in ["cursor=0", "cursor=-1", "limit=0", "limit=101"] {
+        let refused = olga.get(&format!("/v1/operator/dead-letters?{bad}")).await;
+        refused.refused(400, "parameter_invalid");
+    }
     olga.post(&path("drop"), &json!({})).await.refused(422, "field_invalid");
     let dropped = olga.post(&path("drop"), &json!({ "reason": "a test" })).await;
     assert_eq!(
@@ -51,7 +55,7 @@ async fn a_dead_letter_is_looked_at_replayed_and_dropped_by_name() {
     );
     let again = olga.post(&path("drop"), &json!({ "reason": "another" })).await;
     assert_eq!(again.body["reason"], "a test", "what the audit log says");
-    for missing in ["99", "0", "x"] {
+    for missing in ["99", "0", "x", "%2B1", "%201"] {
         let path = format!("/v1/operator/dead-letters/{missing}/replay");
         said(olga.call(Method::POST, &path)).await.refused(404, "not_found");
     }
