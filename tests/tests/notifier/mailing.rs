@@ -1,17 +1,14 @@
 //! Mail servers as they are: down, behind TLS, picky.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use broker_notifier::config::SmtpSecurity;
 use broker_notifier::record::Why;
-use rustls::ServerConfig;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use schemas::event::NotificationOutcome::Ordered;
 use tests::mail_server::MailServer;
-use tokio_rustls::TlsAcceptor;
 
 use crate::stage::{Stage, both, mailed, notification, notifier, prepare, start};
+use crate::tls::acceptor;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_the_mail_server_is_down_mail_waits_and_nothing_else_does() {
@@ -68,19 +65,10 @@ async fn a_server_that_wants_it_later_gets_it_later() {
 
 /// A mail server behind STARTTLS with a certificate of its own authority.
 async fn behind_tls(security: SmtpSecurity) -> Stage {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .unwrap();
-    let server = MailServer::start(Some(TlsAcceptor::from(Arc::new(config)))).await.unwrap();
     let mut stage = prepare(|_| mailed("ann"), |_| {}).await;
-    let (ca, password) = (stage.dir.path().join("ca.pem"), stage.dir.path().join("password"));
-    std::fs::write(&ca, made.cert.pem()).unwrap();
+    let (acceptor, ca) = acceptor(stage.dir.path());
+    let server = MailServer::start(Some(acceptor)).await.unwrap();
+    let password = stage.dir.path().join("password");
     std::fs::write(&password, "correct\n").unwrap();
     let email = stage.config.email.as_mut().unwrap();
     email.host = "localhost".to_owned();

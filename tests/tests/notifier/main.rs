@@ -15,3 +15,4 @@ mod real_broker;
 mod stage;
 mod subscribing;
 mod telling;
+mod tls;
