@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-const { GATEWAY_URL, CUSTOMER_TOKEN, OPERATOR_TOKEN, BOOK, BOOK_CENTS, CHROMIUM, PLAYWRIGHT } = process.env;
+const { GATEWAY_URL, CUSTOMER_TOKEN, OPERATOR_TOKEN, BOOK, BOOK_CENTS, FAST_STORES, CHROMIUM, PLAYWRIGHT } = process.env;
 const { chromium } = await import(PLAYWRIGHT);
 
 const TOTAL = Number(BOOK_CENTS);
@@ -95,6 +95,26 @@ tried("a request that keeps looking is canceled and stays canceled", "/", async 
   await title(page, "canceled");
   assert.equal((await api(`/v1/purchase-requests/${id}`)).status, "canceled");
   assert.equal(await button.count(), 0);
+});
+
+tried("offers are drawn as they land while another store is still asked", "/", async (page) => {
+  await enter(page);
+  await page.evaluate(() => {
+    window.drawn = [];
+    const look = () => {
+      const says = document.querySelector("#under-way")?.textContent;
+      if (says) window.drawn.push([says, document.querySelectorAll("#receipt svg circle").length]);
+    };
+    new MutationObserver(look).observe(document.querySelector("#receipt"), { childList: true });
+  });
+  const id = await buy(page, TOTAL - 1, "watch");
+  await title(page, "quoted");
+  const drawn = await page.evaluate(() => window.drawn);
+  const fast = drawn.find(([, dots]) => dots === Number(FAST_STORES));
+  assert.ok(fast, JSON.stringify(drawn));
+  assert.equal(fast[0], `${FAST_STORES} of ${Number(FAST_STORES) + 1} stores answered. Nothing within the limit yet.`);
+  const { receipt } = await api(`/v1/purchase-requests/${id}/receipt`);
+  assert.equal(receipt.verdict, "too_dear");
 });
 
 tried("a limit that was a cent too low is raised to the price, and the book is ordered", "/", async (page) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::process::Command;
 
-use super::stage::Stage;
+use super::stage::{STORES, Stage};
 use super::tools::{Browser, Questioner};
 
 /// Each takes a fraction of it; longer, it hangs.
@@ -20,6 +20,7 @@ pub(super) async fn browse(browser: &Browser, stage: &Stage<'_>) -> anyhow::Resu
     node.env("PLAYWRIGHT", &browser.playwright).env("CHROMIUM", &browser.chromium);
     node.env("CUSTOMER_TOKEN", stage.token("ann")?).env("OPERATOR_TOKEN", stage.token("olga")?);
     node.env("BOOK", &stage.book).env("BOOK_CENTS", stage.book_cents.to_string());
+    node.env("FAST_STORES", STORES.to_string());
     node.env("GATEWAY_URL", &stage.url).current_dir(stage.dir);
     node.stdin(Stdio::null()).kill_on_drop(true);
     let ended = tokio::time::timeout(PROGRAM_TIMEOUT, node.status()).await;

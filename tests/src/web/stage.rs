@@ -19,7 +19,8 @@ use crate::demo::roles;
 use crate::harness::{Cluster, Gateway, Scenario, StreamTail, book, wait};
 
 const SEED: u64 = 11;
-const STORES: u16 = 4;
+/// Stores that answer at once; one more takes its time.
+pub(super) const STORES: u16 = 4;
 /// What the book costs at every store.
 const PRICE: ScriptedPrice = ScriptedPrice { item: 2000, shipping: 300, tax: 200, fee: 0 };
 const PRICE_CENTS: u64 = 2500;
@@ -69,7 +70,7 @@ pub(super) async fn run(only: Option<&str>) -> anyhow::Result<bool> {
         anyhow::Ok((browser, api.then(Questioner::provide).transpose()?))
     });
     let (browser, questioner) = provided.await.context("providing tools")??;
-    println!("starting nats-server, {STORES} stores, and the broker with its HTTP door …");
+    println!("starting nats-server, {} stores, and the broker with its HTTP door …", STORES + 1);
     let programs = roles::programs().context("finding this executable")?;
     let mut cluster = Cluster::start(programs, scenario()).await?;
     give_up(&cluster, "{first").await?;
@@ -101,10 +102,12 @@ pub(super) async fn run(only: Option<&str>) -> anyhow::Result<bool> {
 
 /// Nobody is sent away for asking often: what is asked is to be answered.
 fn scenario() -> Scenario {
+    let slow = toml::toml! { quotes = { latency = { p50_ms = 2500, p99_ms = 2500 } } };
     let gateway =
         GatewayConfig { per_address_per_s: 0, per_token_per_s: 0, ..GatewayConfig::default() };
     Scenario::new(SEED)
         .partners(ProfileName::Instant, STORES)
+        .partner_with("tortoise", ProfileName::Slow, slow)
         .stock_everywhere(book(1), COPIES)
         .price_everywhere(book(1), PRICE)
         .gateway(gateway)
