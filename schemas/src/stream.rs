@@ -132,7 +132,7 @@ pub fn by_name(name: &str) -> Option<StreamSpec> {
 /// The stream that stores messages published on `subject`.
 pub fn of_subject(subject: &str) -> Option<&'static str> {
     let captures = |s: &StreamSpec| s.subjects.iter().any(|f| filter::matches(f, subject));
-    all().into_iter().find(captures).map(|stream| stream.name)
+    all().into_iter().chain(of_doors()).find(captures).map(|stream| stream.name)
 }
 
 /// Room for headers (ids, trace context) beside a body of the largest accepted size.

@@ -23,6 +23,7 @@ mod context;
 mod egress;
 mod gate;
 pub mod http;
+mod letters;
 mod metrics;
 pub mod read;
 pub mod secret;

@@ -1,13 +1,18 @@
 //! What happens to the bridge itself: the server goes, its bucket is full, there are two of it, or
 //! the store no longer knows who it is.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use partner_sim::profile::ProfileName::Calm;
+use schemas::PartnerId;
 use schemas::bucket::BRIDGE_CALLS;
-use schemas::event::NotificationOutcome;
+use schemas::event::{DeadLetter, NotificationOutcome};
 use schemas::partner::PartnerOutcome;
-use tests::harness::{Example, Order, book, wait};
+use schemas::stream::name;
+use schemas::subject::partner_callback;
+use tests::auditor::Seen;
+use tests::harness::{Example, Order, StreamTail, book, wait};
 
 use crate::rogue::{Rogue, json};
 use crate::stage::{SOON, Stage, World, prepare_bridge, start_bridge, world};
@@ -149,4 +154,25 @@ async fn a_store_whose_name_leads_to_a_private_address_is_not_called() {
     let told = stage.answered("test-place-1").await;
     assert!(matches!(told, PartnerOutcome::Refused { final_for_key: true, .. }), "{told:?}");
     assert_eq!(rogue.calls(ORDER), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_back_that_nobody_can_use_becomes_a_dead_letter() {
+    let stage = world("call-backs", 68).store(Example::CALLBACK, Calm).start().await;
+    let jetstream = async_nats::jetstream::new(stage.client().clone());
+    let stray = r#"{"type": "order.canceled", "data": {"reference": "k1"}}"#;
+    for (store, body) in [("callisto", "{oops"), ("callisto", stray), ("nobody", "{}")] {
+        let subject = partner_callback(&PartnerId::parse(store).unwrap());
+        jetstream.publish(subject, body.into()).await.unwrap().await.unwrap();
+    }
+    let mut letters = StreamTail::new(stage.client(), name::DEAD_LETTERS);
+    let reasons = wait::until("three dead letters", SOON, async || {
+        letters.poll().await?;
+        let letter = |seen: &Seen| serde_json::from_slice::<DeadLetter>(&seen.body).unwrap();
+        let all: Vec<_> = letters.seen().iter().map(letter).collect();
+        Ok((all.len() == 3).then_some(all))
+    });
+    let reasons: BTreeSet<_> = reasons.await.unwrap().iter().map(|l| l.reason.label()).collect();
+    assert_eq!(reasons, ["malformed", "not_asked", "unknown_partner"].into());
+    stage.judge().await;
 }

@@ -4,20 +4,20 @@
 use std::sync::Arc;
 
 use async_nats::jetstream;
-use schemas::DurationMs;
 use schemas::id::{Key, MessageId, OrderId};
 use schemas::partner::{PartnerNews, PartnerNotice, PartnerOutcome};
 use schemas::subject::{PartnerReplyKind, parse_partner_callback, partner_reply};
 use schemas::text::Text;
+use schemas::{DurationMs, RejectReason};
 use tokio::sync::watch;
 
 use super::Desk;
 use super::inlet::{Done, Inlet, trace_of};
 use crate::caller::Caller;
 use crate::calls::{CallsError, Name, Record, State};
-use crate::metrics;
 use crate::read::Document;
 use crate::told::{self, OrderNews};
+use crate::{letters, metrics};
 
 const AGAIN: DurationMs = DurationMs(1000);
 /// Call-backs worked on at once.
@@ -35,28 +35,41 @@ async fn take(desk: &Desk, message: &jetstream::Message) -> Done {
     let subject = message.subject.as_str();
     let caller = parse_partner_callback(subject).and_then(|partner| desk.callers.get(&partner));
     let Some(caller) = caller else {
-        metrics::callback("stranger");
-        return Done::Ack;
+        let why = (RejectReason::UnknownPartner, "the bridge speaks for no such store".to_owned());
+        return give_up(desk, message, "stranger", why).await;
     };
     let partner = caller.store.id();
     let (key, news) = match read(caller, &message.payload) {
         Ok(read) => read,
         Err(why) => {
-            tracing::warn!(%partner, why, "a call-back cannot be used");
-            metrics::callback("unusable");
-            return Done::Ack;
+            return give_up(desk, message, "unusable", (RejectReason::Malformed, why)).await;
         }
     };
     match tell(desk, caller, message, &key, news).await {
-        Ok(end) => {
+        Ok(Some(end)) => {
             metrics::callback(end);
             Done::Ack
+        }
+        Ok(None) => {
+            let why = (RejectReason::NotAsked, format!("nothing was ever sent under {key}"));
+            give_up(desk, message, "stray", why).await
         }
         Err(error) => {
             tracing::warn!(%partner, %error, "a call-back is put off");
             Done::Again(AGAIN)
         }
     }
+}
+
+async fn give_up(
+    desk: &Desk,
+    message: &jetstream::Message,
+    end: &'static str,
+    why: (RejectReason, String),
+) -> Done {
+    letters::give_up(&desk.egress, message, why).await;
+    metrics::callback(end);
+    Done::Ack
 }
 
 fn read(caller: &Caller, body: &[u8]) -> Result<(Key, OrderNews), String> {
@@ -70,20 +83,20 @@ fn read(caller: &Caller, body: &[u8]) -> Result<(Key, OrderNews), String> {
 }
 
 /// Changes the record, then tells: a copy of the call-back finds the record changed and tells the
-/// same again.
+/// same again. `None` if no order of this key was ever sent.
 async fn tell(
     desk: &Desk,
     caller: &Caller,
     message: &jetstream::Message,
     key: &Key,
     news: OrderNews,
-) -> Result<&'static str, CallsError> {
+) -> Result<Option<&'static str>, CallsError> {
     let partner = caller.store.id();
     let name = Name::order(partner, key);
     loop {
         let found = desk.calls.find(&name).await?;
-        let Some(record) = found.record.clone() else { return Ok("stray") };
-        let Some(state) = next_state(&record.state, &news, key) else { return Ok("no_news") };
+        let Some(record) = found.record.clone() else { return Ok(None) };
+        let Some(state) = next_state(&record.state, &news, key) else { return Ok(Some("no_news")) };
         if state != record.state {
             let changed = Record { state: state.clone(), ..record.clone() };
             if desk.calls.replace(&name, &found, changed).await?.is_none() {
@@ -104,9 +117,9 @@ async fn tell(
                 let news = canceled(order_id);
                 notice(desk, caller, &record, key, news, trace).await;
             }
-            _ => return Ok("no_news"),
+            _ => return Ok(Some("no_news")),
         }
-        return Ok("told");
+        return Ok(Some("told"));
     }
 }
 

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use async_nats::jetstream;
-use schemas::DurationMs;
 use schemas::id::Key;
 use schemas::json::{DecodeError, PARTNER_MESSAGE_BYTES_MAX, decode_valid};
 use schemas::partner::{Cancel, CommandHeader, Lookup, Place, Release, Reserve};
 use schemas::subject::{PartnerOperation, parse_partner_command};
+use schemas::{DurationMs, RejectReason};
 
 use super::inlet::{Done, trace_of};
 use super::orders::{self, Desks};
 use super::{Desk, End, holds, poll};
 use crate::caller::Caller;
 use crate::calls::{CallsError, Name};
-use crate::metrics;
+use crate::{letters, metrics};
 
 /// A command for a store whose line is full, or whose record cannot be read, comes again after it.
 const AGAIN: DurationMs = DurationMs(1000);
@@ -74,7 +74,8 @@ pub(super) async fn handle(desk: &Desk, message: &jetstream::Message) -> Done {
     let command = match Command::read(operation, &message.payload) {
         Ok(command) => command,
         Err(error) => {
-            tracing::warn!(%error, subject, "a command cannot be read and is passed over");
+            let why = (RejectReason::Malformed, error.to_string());
+            letters::give_up(&desk.egress, message, why).await;
             metrics::command(label, "unreadable");
             return Done::Ack;
         }
