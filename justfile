@@ -60,7 +60,7 @@ soak minutes="60" *args:
 e2e *args:
     cargo test -p tests --test e2e {{ args }}
 
-# Alerts, their tests and a real broker's page, judged by promtool (which is fetched if it is missing).
+# Alerts, their tests and a real broker's pages, judged by promtool (which is fetched if it is missing).
 test-ops:
     ops/test.sh
 

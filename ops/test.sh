@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Has Prometheus' own tool judge what operators are given: configuration, alerts and their tests, and
-# the page that a real broker shows.
+# the pages that a real broker shows, alone and with all its doors. Needs python3.
 #
 # Takes promtool from PROMTOOL or PATH, else out of Debian's package `prometheus`, which is unpacked
 # into .cache/ and not installed.
@@ -52,7 +52,7 @@ echo "-- configuration and alerts"
 "$promtool" check config ops/prometheus/prometheus.yml
 # Its rules lie beside it only in the container.
 "$promtool" check config --syntax-only ops/container/prometheus.yml
-"$promtool" test rules ops/prometheus/alerts.test.yml
+"$promtool" test rules ops/prometheus/alerts.test.yml ops/prometheus/doors.test.yml
 
 echo "-- the page of a broker that has sold a book"
 page=$PWD/target/metrics-page.txt
@@ -63,3 +63,18 @@ METRICS_PAGE_TO=$page cargo test -q --workspace --test e2e -- --exact \
     surfaces::the_pages_say_how_the_broker_is
 "$promtool" check metrics <"$page"
 echo "$(grep -c '^# TYPE' "$page") metrics, nothing to complain about"
+
+echo "-- the page of a broker with all its doors, and what is made of it"
+# The demo was built with the tests above; each kind of request, and
+# enough of them that a bookstore calls back.
+doors=$PWD/target/metrics-page-doors.txt
+rm -f "$doors"
+ops/doors.py "$doors" "${CARGO_TARGET_DIR:-target}/debug/demo" --plain --requests 20
+# The gateway's metrics have no help text; it is all that may be said of them.
+complaints=$("$promtool" check metrics <"$doors" 2>&1 || true)
+complaints=$(grep -v '^broker_gateway_[a-z_]* no help text$' <<<"$complaints" || true)
+if [ -n "$complaints" ]; then
+    say "$complaints"
+    exit 1
+fi
+echo "$(grep -c '^# TYPE' "$doors") metrics, nothing else to complain about"
