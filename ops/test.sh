@@ -70,11 +70,5 @@ echo "-- the page of a broker with all its doors, and what is made of it"
 doors=$PWD/target/metrics-page-doors.txt
 rm -f "$doors"
 ops/doors.py "$doors" "${CARGO_TARGET_DIR:-target}/debug/demo" --plain --requests 20
-# The gateway's metrics have no help text; it is all that may be said of them.
-complaints=$("$promtool" check metrics <"$doors" 2>&1 || true)
-complaints=$(grep -v '^broker_gateway_[a-z_]* no help text$' <<<"$complaints" || true)
-if [ -n "$complaints" ]; then
-    say "$complaints"
-    exit 1
-fi
-echo "$(grep -c '^# TYPE' "$doors") metrics, nothing else to complain about"
+"$promtool" check metrics <"$doors"
+echo "$(grep -c '^# TYPE' "$doors") metrics, nothing to complain about"

@@ -83,7 +83,7 @@ async fn work(shared: &Shared, request: Request, next: Next) -> Response {
         let detail = "too many calls are being worked on; try again";
         return Refusal::own(Own::ReducedCapacity, detail).after(RETRY_AFTER).into_response();
     };
-    metrics::in_flight(shared.config.in_flight_max - shared.room.available_permits());
+    let _in_flight = metrics::InFlight::begin();
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|from| from.0.ip());
     let left = match from.map(|address| shared.limits.address(address)).transpose() {
         Ok(left) => left.unwrap_or_default(),

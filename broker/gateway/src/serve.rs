@@ -19,6 +19,7 @@ use crate::config::GatewayConfig;
 use crate::events::{Clients, Hub};
 use crate::keys::Keys;
 use crate::listen::Bounded;
+use crate::metrics;
 use crate::router::router;
 use crate::shared::{Inner, Shared};
 use crate::throttle::Limits;
@@ -86,6 +87,7 @@ pub async fn start(
             "is needed: without tokens nobody could call; `broker token` makes one",
         )
     })?;
+    metrics::describe();
     let tokens = Tokens::load(tokens_file)?;
     let secrets = Secrets::load(config.callbacks_file.as_deref())?;
     let tls = certificate(config).await?;

@@ -156,7 +156,7 @@ fn call_backs_have_a_stream_that_is_not_the_broker_s() {
     let partner = PartnerId::parse("p").unwrap();
     let subject = subject::partner_callback(&partner);
     assert_eq!(subject::parse_partner_callback(&subject), Some(partner));
-    assert_eq!(of_subject(&subject), None);
+    assert_eq!(of_subject(&subject), Some(name::PARTNER_CALLBACKS));
     let doors = of_doors();
     assert!(doors[0].subjects.iter().any(|filter| filter::matches(filter, &subject)));
     assert!(by_name(doors[0].name).is_none());
