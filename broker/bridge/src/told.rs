@@ -1,6 +1,8 @@
 //! What an answer of a store tells, in the words of the contract. What cannot be read tells
 //! nothing: never a "no", and never a "yes" with a guess in it.
 
+mod words;
+
 use schemas::id::{OrderId, QuoteId, ReservationId};
 use schemas::partner::{Component, QuoteOffer, QuoteOutcome, QuoteQuestion};
 use schemas::text::Text;

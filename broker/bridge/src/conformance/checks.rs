@@ -135,7 +135,7 @@ impl Kit<'_> {
                 Some(offer)
             }
             Ok((other, unread)) => {
-                let why = unread.unwrap_or_else(|| format!("{other:?}"));
+                let why = unread.unwrap_or_else(|| refusal(other));
                 self.note("quote", true, false, format!("no offer: {why}"));
                 None
             }
@@ -163,7 +163,7 @@ impl Kit<'_> {
         let answer = self.call(&hold.call, "reserve", &values, Some(&key)).await;
         let news = answer.map(|answer| told::hold(hold, &answer, (TTL, clock::now())));
         let Ok(HoldNews::Reserved { reservation_id, .. }) = news else {
-            return self.note("hold", true, false, format!("{news:?}"));
+            return self.note("hold", true, false, said(&news));
         };
         self.findings.reserves = true;
         self.note("hold", true, true, "held");
@@ -173,7 +173,7 @@ impl Kit<'_> {
         let answer = self.call(&release.call, "release", &values, Some(&key)).await;
         let news = answer.map(|answer| told::release(release, &answer));
         let released = matches!(news, Ok(HoldNews::Released));
-        self.note("release", true, released, format!("{news:?}"));
+        self.note("release", true, released, said(&news));
     }
 
     fn place_of(&self, offer: &QuoteOffer, key: &Key, not_after: Timestamp) -> Place {
@@ -234,7 +234,7 @@ impl Kit<'_> {
             OrderNews::Confirmed { order_id, total } => Some((order_id.clone(), *total)),
             OrderNews::Pending { .. } => None,
             other => {
-                self.note("order", true, false, format!("{other:?}"));
+                self.note("order", true, false, other.to_string());
                 return None;
             }
         };
@@ -251,13 +251,12 @@ impl Kit<'_> {
             return None;
         };
         self.note("order", true, true, format!("{order_id} for {total}"));
-        let honest = landed(offer).is_some_and(|quoted| total.minor() <= quoted);
-        self.note(
-            "price honesty",
-            true,
-            honest,
-            format!("quoted {:?}, charged {total}", landed(offer)),
-        );
+        let quoted = landed(offer);
+        let honest = quoted.is_some_and(|quoted| total.minor() <= quoted);
+        let quoted = quoted.and_then(|minor| Money::new(minor, offer.currency).ok());
+        let quoted =
+            quoted.map_or_else(|| "no whole price".to_owned(), |quoted| quoted.to_string());
+        self.note("price honesty", true, honest, format!("quoted {quoted}, charged {total}"));
         Some((key, order_id))
     }
 
@@ -301,7 +300,7 @@ impl Kit<'_> {
             }
             _ => false,
         };
-        self.note("idempotent order", true, kept, format!("the second copy: {news:?}"));
+        self.note("idempotent order", true, kept, format!("the second copy: {news}"));
     }
 
     async fn cancel(&mut self, key: &Key) {
@@ -310,11 +309,11 @@ impl Kit<'_> {
         let news = self.about(order, "cancel", key).await;
         let canceled = matches!(news, OrderNews::Canceled { .. });
         self.findings.cancels = canceled;
-        self.note("cancel", true, canceled, format!("{news:?}"));
+        self.note("cancel", true, canceled, news.to_string());
         if let (true, Some(lookup)) = (canceled, &store.lookup) {
             let news = self.about(lookup, "lookup", key).await;
             let gone = !matches!(news, OrderNews::Confirmed { .. });
-            self.note("look-up after cancel", true, gone, format!("{news:?}"));
+            self.note("look-up after cancel", true, gone, news.to_string());
         }
     }
 
@@ -327,13 +326,13 @@ impl Kit<'_> {
         let key = self.key("fence");
         let first = self.about(order, "cancel", &key).await;
         if !matches!(first, OrderNews::NotFound) {
-            return self.untried("cancel fencing", format!("of a key it does not know: {first:?}"));
+            return self.untried("cancel fencing", format!("of a key it does not know: {first}"));
         }
         let news = self.place(offer, &key, self.soon()).await;
         let (stands, kept) = self.came_to_nothing(&news, &key).await;
         self.findings.fences_cancel = kept;
         let promised = store.promises.fences_cancel;
-        self.note("cancel fencing", promised, kept, format!("the order after it: {news:?}"));
+        self.note("cancel fencing", promised, kept, format!("the order after it: {news}"));
         if stands {
             self.about(order, "cancel", &key).await;
         }
@@ -371,7 +370,7 @@ impl Kit<'_> {
         let (stands, kept) = self.came_to_nothing(&news, &key).await;
         self.findings.honours_not_after = kept;
         let promised = self.caller.store.promises.honours_not_after;
-        self.note("time limit of orders", promised, kept, format!("one that is late: {news:?}"));
+        self.note("time limit of orders", promised, kept, format!("one that is late: {news}"));
         if let (true, Some(order)) = (stands, &self.caller.store.cancel) {
             self.about(order, "cancel", &key).await;
         }
@@ -379,6 +378,21 @@ impl Kit<'_> {
 }
 
 /// The most that an offer can cost; `None` if a part is missing.
+/// Why there is no offer.
+fn refusal(outcome: Option<QuoteOutcome>) -> String {
+    match outcome {
+        None => "the answer says nothing of the book".to_owned(),
+        Some(QuoteOutcome::NoStock) => "not in stock".to_owned(),
+        Some(QuoteOutcome::Refused { reason, .. }) => format!("refused: {reason}"),
+        Some(QuoteOutcome::Offer(_)) => "an offer".to_owned(),
+    }
+}
+
+/// News, or why there are none.
+fn said(news: &Result<HoldNews, String>) -> String {
+    news.as_ref().map_or_else(Clone::clone, ToString::to_string)
+}
+
 fn landed(offer: &QuoteOffer) -> Option<u64> {
     let parts = [offer.shipping, offer.tax, offer.fee];
     parts.into_iter().try_fold(offer.item, |sum, part| {
