@@ -65,7 +65,10 @@ async fn a_customer_lists_their_own_requests_newest_first() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_sees_offers_while_others_are_still_awaited() {
-    let slow = toml::toml! { quotes = { latency = { p50_ms = 1500, p99_ms = 1500 } } };
+    let slow = toml::toml! {
+        response_ms = 3000
+        quotes = { latency = { p50_ms = 2800, p99_ms = 2800 } }
+    };
     let world = world("running sweep", 147).partner("near", Instant);
     let stage = start(world.partner_with("far", Instant, slow)).await;
     let create = Order::of(book(1321)).max_total(1).build();

@@ -78,7 +78,10 @@ async fn partners_and_incidents_are_shown_and_nothing_is_resolved_that_is_not_th
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sweep_under_way_is_seen_by_its_customer_and_by_operators_and_nobody_else() {
-    let slow = toml::toml! { quotes = { latency = { p50_ms = 1500, p99_ms = 1500 } } };
+    let slow = toml::toml! {
+        response_ms = 3000
+        quotes = { latency = { p50_ms = 2800, p99_ms = 2800 } }
+    };
     let world = open("http sweeps", 884).partner_with("far", Instant, slow);
     let stage = start(world).await;
     let (ann, olga) = (Http::of(&stage, "ann"), Http::of(&stage, "olga"));
