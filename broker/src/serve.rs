@@ -147,14 +147,8 @@ impl Process {
 
     /// Until something ends that should not; gives its name.
     async fn ended(&mut self) -> &'static str {
-        let broker = async {
-            match &mut self.broker {
-                Some(broker) => broker.ended().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            task = broker => task,
+            task = doors::if_any(self.broker.as_mut().map(Running::ended)) => task,
             task = self.doors.ended() => task,
         }
     }

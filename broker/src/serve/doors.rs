@@ -1,6 +1,7 @@
 //! The doors of the broker: parts of the process that are clients of NATS like any other. Each has
 //! a connection of its own, so that what one of them reads slowly keeps nobody else waiting.
 
+use async_nats::Client;
 use broker_bridge as bridge;
 use broker_gateway as gateway;
 use broker_notifier as notifier;
@@ -28,33 +29,35 @@ impl Doors {
         let (stop, stopped) = watch::channel(false);
         let mut doors = Self { stop, ..Self::default() };
         if config.roles.contains(&Role::Bridge) {
-            let connection = door(config, "bridge").await?;
-            let client = connection.client.clone();
-            let jetstream = async_nats::jetstream::new(client.clone());
-            streams::ensure_all(&jetstream, &client, &stream::of_doors()).await?;
+            let client = doors.connect(config, "bridge").await?;
+            ensure_streams(&client).await?;
             doors.bridge = Some(bridge::start(&config.bridge, client, stopped.clone()).await?);
             tracing::info!("bridge ready");
-            doors.connections.push(connection);
         }
         if config.roles.contains(&Role::Gateway) {
-            let connection = door(config, "gateway").await?;
-            let client = connection.client.clone();
-            let jetstream = async_nats::jetstream::new(client.clone());
-            streams::ensure_all(&jetstream, &client, &stream::of_doors()).await?;
+            let client = doors.connect(config, "gateway").await?;
+            ensure_streams(&client).await?;
             let running = gateway::start(&config.gateway, client, stopped.clone()).await?;
             let scheme = if running.tls { "https" } else { "http" };
             tracing::info!(address = %format!("{scheme}://{}", running.address), "gateway ready");
             doors.gateway = Some(running);
-            doors.connections.push(connection);
         }
         if config.roles.contains(&Role::Notifier) {
-            let connection = door(config, "notifier").await?;
-            let client = connection.client.clone();
+            let client = doors.connect(config, "notifier").await?;
             doors.notifier = Some(notifier::start(&config.notifier, client, stopped).await?);
             tracing::info!("notifier ready");
-            doors.connections.push(connection);
         }
         Ok(doors)
+    }
+
+    /// A connection that the server lists under the name of the door.
+    async fn connect(&mut self, config: &Config, name: &str) -> Result<Client, ServeError> {
+        let name = format!("{}-{name}", config.nats.name);
+        let nats = NatsConfig { name, ..config.nats.clone() };
+        let connection = connect(&nats, &config.limits).await?;
+        let client = connection.client.clone();
+        self.connections.push(connection);
+        Ok(client)
     }
 
     /// The connection by which readiness is judged where there is no broker.
@@ -64,28 +67,10 @@ impl Doors {
 
     /// Until something ends that should not; gives its name. Never, if nothing runs.
     pub(super) async fn ended(&mut self) -> &'static str {
-        let bridge = async {
-            match &mut self.bridge {
-                Some(bridge) => bridge.ended().await,
-                None => std::future::pending().await,
-            }
-        };
-        let gateway = async {
-            match &mut self.gateway {
-                Some(gateway) => gateway.ended().await,
-                None => std::future::pending().await,
-            }
-        };
-        let notifier = async {
-            match &mut self.notifier {
-                Some(notifier) => notifier.ended().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
-            () = bridge => "the bridge",
-            () = gateway => "the gateway",
-            () = notifier => "the notifier",
+            () = if_any(self.bridge.as_mut().map(bridge::Running::ended)) => "the bridge",
+            () = if_any(self.gateway.as_mut().map(gateway::Running::ended)) => "the gateway",
+            () = if_any(self.notifier.as_mut().map(notifier::Running::ended)) => "the notifier",
         }
     }
 
@@ -111,9 +96,16 @@ impl Doors {
     }
 }
 
-/// A connection that the server lists under the name of the door.
-async fn door(config: &Config, name: &str) -> Result<Connection, ServeError> {
-    let name = format!("{}-{name}", config.nats.name);
-    let nats = NatsConfig { name, ..config.nats.clone() };
-    Ok(connect(&nats, &config.limits).await?)
+/// Those between the doors: the broker makes the others.
+async fn ensure_streams(client: &Client) -> Result<(), ServeError> {
+    let jetstream = async_nats::jetstream::new(client.clone());
+    Ok(streams::ensure_all(&jetstream, client, &stream::of_doors()).await?)
+}
+
+/// Never, if it does not run.
+pub(super) async fn if_any<T>(running: Option<impl Future<Output = T>>) -> T {
+    match running {
+        Some(running) => running.await,
+        None => std::future::pending().await,
+    }
 }
